@@ -1,0 +1,1 @@
+"""Self-hosted data movement for proptech, as a Dagster code location."""
