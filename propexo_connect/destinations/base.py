@@ -1,0 +1,143 @@
+"""What every destination is to the engine: state to plan from, and steps to commit."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import pyarrow as pa
+from pydantic import BaseModel
+
+from propexo_connect.model.layout import Change, Layout
+from propexo_connect.model.ledger import Progress, Window
+from propexo_connect.model.stream import StreamPlan
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one transaction stores: records of one step, already typed, keyed, hashed and deduplicated.
+
+    Args:
+        layout: the table's columns once this step is stored; the destination adds and widens what differs.
+        changes: what differs, in words for the ledger.
+        records: columns as `layout` names them, then `_propexo_hash` (text, 32 hex digits),
+            `_propexo_read_at` (timestamp, UTC) and `_propexo_meta` (JSON text or null); keys unique, not null.
+        rejected: columns `read_at`, `reason`, `record` (text, raw).
+        superseded: records of the step that a newer version in the same step replaced.
+        window: the ledger row, its counts still to be filled in.
+        force: take the source's word for records that are older than what is stored (`re-pull --force`).
+    """
+
+    plan: StreamPlan
+    layout: Layout
+    changes: tuple[Change, ...]
+    records: pa.Table
+    rejected: pa.Table
+    superseded: int
+    window: Window
+    force: bool = False
+
+    @property
+    def read(self) -> int:
+        """How many records the source served in this step."""
+        return self.records.num_rows + self.rejected.num_rows + self.superseded
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """What a stream's table says of itself now; for metadata and checks.
+
+    Args:
+        oldest_unseen: the smallest `last_seen`: the record that was not served for longest.
+        duplicate_keys, null_keys: what must be 0. None where the stream has no key.
+    """
+
+    row_count: int = 0
+    first_seen_min: datetime | None = None
+    last_seen_min: datetime | None = None
+    last_seen_max: datetime | None = None
+    rejected_count: int = 0
+    duplicate_keys: int | None = None
+    null_keys: int | None = None
+
+
+class Session(Protocol):
+    """A destination opened for one sync; its methods are called from several threads at once."""
+
+    def layout(self, plan: StreamPlan) -> Layout | None:
+        """The stored map of the stream, None before its first commit.
+
+        Raises:
+            ConfigurationError: the table belongs to somebody else, or the key is another than before.
+        """
+        ...
+
+    def progress(self, plan: StreamPlan, lane: str) -> Progress:
+        """Where the stream stands on a lane."""
+        ...
+
+    def take_fence(self, plan: StreamPlan, lane: str) -> int:
+        """A number higher than any holder before; whoever held the lane can no longer commit."""
+        ...
+
+    def commit(self, step: Step, finished_at: Callable[[], datetime]) -> Window:
+        """Store a step, all or nothing, and return its ledger row with the counts.
+
+        In the mode `overwrite` parts gather out of sight until the window is complete, then swap in.
+
+        Raises:
+            Fenced: a newer sync holds the lane. Defect: the counts do not add up.
+            DestinationBusy, Unreachable: may pass. SuspiciousEmpty, SpaceExhausted: a person must look.
+        """
+        ...
+
+    def windows(self, plan: StreamPlan) -> list[Window]:
+        """All ledger rows of the stream, oldest first."""
+        ...
+
+    def facts(self, plan: StreamPlan) -> TableFacts:
+        """What the table says of itself now."""
+        ...
+
+
+class Destination(Protocol):
+    """A configured system that is written."""
+
+    kind: str
+
+    @property
+    def address(self) -> str:
+        """Where it is, in words and without secrets: the identity by which two connections clash."""
+        ...
+
+    def check(self) -> None:
+        """Prove that the system is there and lets us write.
+
+        Raises:
+            ConnectError: what is wrong and what to do.
+        """
+        ...
+
+    def open(self) -> AbstractContextManager[Session]:
+        """The system, ready until the context ends; makes the schema `_propexo` when it is missing."""
+        ...
+
+    def read_table(self, schema: str, table: str, columns: list[str] | None) -> pa.RecordBatchReader:
+        """A table in columns, for assets downstream."""
+        ...
+
+    def write_table(self, schema: str, table: str, records: pa.RecordBatchReader) -> int:
+        """Replace a table of a user's own asset atomically; returns the rows written."""
+        ...
+
+
+class DestinationKind(Protocol):
+    """The code behind one kind of destination; a value, one per folder."""
+
+    name: str
+    config: type[BaseModel]
+
+    def configure(self, config: BaseModel) -> Destination:
+        """The destination; connects only when it is opened."""
+        ...

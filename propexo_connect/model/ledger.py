@@ -1,0 +1,81 @@
+"""Rows of the ledger: what was read, proven in the same transaction as the records (SEMANTICS §3)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from propexo_connect.model.counts import Counts
+from propexo_connect.model.stream import FilterDeclaration
+from propexo_connect.model.tile import Request, Tile
+
+
+class Reading(StrEnum):
+    """Why a tile was read."""
+
+    RECURRING = "recurring"
+    BACKSYNC = "backsync"
+    REPULL = "re-pull"
+    SWEEP = "sweep"
+    FULL = "full"
+
+    @property
+    def lane(self) -> str:
+        """The lane whose fence guards the commits; full reads are the recurring lane's own."""
+        return "recurring" if self is Reading.FULL else str(self)
+
+    @property
+    def moves_watermark(self) -> bool:
+        """Whether a complete tile of this kind carries the watermark on."""
+        return self in {Reading.RECURRING, Reading.FULL}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One committed step of one tile: a row of `_propexo.windows`.
+
+    Args:
+        part: number of the step within its tile and sync, from 0.
+        is_complete: the last page of the tile was reached; earlier parts prove nothing.
+        position: where the source may be taken up again after this part, None when it cannot.
+        read_started_at: when the first part of this read began; a resumed read keeps the older one.
+        started_at: start of the sync, which becomes the records' `last_seen`.
+    """
+
+    connection: str
+    stream: str
+    reading: Reading
+    tile: Tile
+    request: Request
+    filter_field: str | None
+    declarations: tuple[FilterDeclaration, ...]
+    is_complete: bool
+    part: int
+    attempt: int
+    sync_id: str
+    fence: int
+    started_at: datetime
+    read_started_at: datetime
+    finished_at: datetime
+    position: str | None = None
+    counts: Counts = field(default_factory=Counts)
+    bytes_read: int = 0
+    request_count: int = 0
+    page_count: int = 0
+    retry_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a stream stands, as read from the ledger.
+
+    Args:
+        watermark: end of the last committed recurring or full tile, None before the first.
+        oldest: start of the oldest committed tile that touches the rest, for backsync.
+        last_full_at: start of the latest complete read of the whole.
+        unfinished: the latest part of a tile that never came to its end, None when there is none.
+    """
+
+    watermark: datetime | int | None = None
+    oldest: datetime | int | None = None
+    last_full_at: datetime | None = None
+    unfinished: Window | None = None
