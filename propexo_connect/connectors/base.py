@@ -16,22 +16,43 @@ from propexo_connect.model.tile import Request
 
 
 class Meter:
-    """What the reading of one stream has cost so far; safe to add to from several threads."""
+    """A count of what reading costs; safe to add to from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.request_count = 0
-        self.retry_count = 0
-        self.bytes_read = 0
-        self.waited_s = 0.0
+        self._cost = Cost()
 
     def add(self, *, requests: int = 0, retries: int = 0, bytes_read: int = 0, waited_s: float = 0.0) -> None:
         """Count requests answered, requests repeated, decoded bytes, and seconds waited for limits."""
         with self._lock:
-            self.request_count += requests
-            self.retry_count += retries
-            self.bytes_read += bytes_read
-            self.waited_s += waited_s
+            cost = self._cost
+            self._cost = Cost(
+                cost.request_count + requests,
+                cost.retry_count + retries,
+                cost.bytes_read + bytes_read,
+                cost.waited_s + waited_s,
+            )
+
+    @property
+    def cost(self) -> "Cost":
+        """What has been counted and not yet been taken."""
+        return self._cost
+
+    def take(self) -> "Cost":
+        """What has been counted since it was last taken."""
+        with self._lock:
+            cost, self._cost = self._cost, Cost()
+            return cost
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What reading has cost."""
+
+    request_count: int = 0
+    retry_count: int = 0
+    bytes_read: int = 0
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -177,6 +198,13 @@ class Connector(Protocol):
 
     def streams(self, config: BaseModel) -> Sequence[Stream]:
         """The streams known without any network access; empty when each system has its own."""
+        ...
+
+    def stream(self, config: BaseModel, name: str) -> Stream | None:
+        """The stream of this name, None when there can be none; needs no network access.
+
+        A database connector takes any `schema.table` and learns the rest in `Source.prepare`.
+        """
         ...
 
     def open(self, config: BaseModel, clock: Clock) -> AbstractContextManager[Source]:

@@ -20,9 +20,10 @@ class Step:
 
     Args:
         layout: the table's columns once this step is stored; the destination adds and widens what differs.
+            While it `is_ready` not, there is no record to store and no table to make, only the ledger row.
         changes: what differs, in words for the ledger.
         records: columns as `layout` names them, then `_propexo_hash` (text, 32 hex digits),
-            `_propexo_read_at` (timestamp, UTC) and `_propexo_meta` (JSON text or null); keys unique, not null.
+            `_propexo_read_at` (timestamp, UTC), `_propexo_meta` (JSON text or null); keys are unique and not null.
         rejected: columns `read_at`, `reason`, `record` (text, raw).
         superseded: records of the step that a newer version in the same step replaced.
         window: the ledger row, its counts still to be filled in.

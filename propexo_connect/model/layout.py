@@ -48,6 +48,14 @@ class Layout:
         return frozenset(column.field for column in self.columns)
 
     @property
+    def is_ready(self) -> bool:
+        """Whether a table can be made of it: there are columns, and the key is among them.
+
+        Not so while a stream without declared fields has yet to serve its first usable record.
+        """
+        return bool(self.columns) and self.fields.issuperset(self.key)
+
+    @property
     def key_columns(self) -> tuple[str, ...]:
         """The columns of the key."""
         return tuple(self.column(field).name for field in self.key)

@@ -71,11 +71,13 @@ class Progress:
     Args:
         watermark: end of the last committed recurring or full tile, None before the first.
         oldest: start of the oldest committed tile that touches the rest, for backsync.
+        first_synced_at: start of the first sync that committed a recurring or full tile.
         last_full_at: start of the latest complete read of the whole.
         unfinished: the latest part of a tile that never came to its end, None when there is none.
     """
 
     watermark: datetime | int | None = None
     oldest: datetime | int | None = None
+    first_synced_at: datetime | None = None
     last_full_at: datetime | None = None
     unfinished: Window | None = None

@@ -1,0 +1,1 @@
+"""The engine: from tiles to commits; knows no vendor and no orchestrator."""
