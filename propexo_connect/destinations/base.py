@@ -23,7 +23,8 @@ class Step:
             While it `is_ready` not, there is no record to store and no table to make, only the ledger row.
         changes: what differs, in words for the ledger.
         records: columns as `layout` names them, then `_propexo_hash` (text, 32 hex digits),
-            `_propexo_read_at` (timestamp, UTC), `_propexo_meta` (JSON text or null); keys are unique and not null.
+            `_propexo_read_at` (timestamp, UTC), `_propexo_meta` (JSON text or null).
+            Keys are unique and not null.
         rejected: columns `read_at`, `reason`, `record` (text, raw).
         superseded: records of the step that a newer version in the same step replaced.
         window: the ledger row, its counts still to be filled in.

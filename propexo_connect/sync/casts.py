@@ -48,7 +48,9 @@ MISFIT_REASONS = {
 _DAY = r"\d{4}-\d\d-\d\d"
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6}0*)?)?"
 _ZONE = r" ?([Zz]|[+-]\d\d(:?\d\d)?)"
-_NUMBER = r"-?\d+(\.\d+)?([eE][+-]?\d+)?"
+_WHOLE = r"-?(0|[1-9]\d*)"
+"""Without leading zeros: 01234 is a ZIP code and no number."""
+_NUMBER = rf"{_WHOLE}(\.\d+)?([eE][+-]?\d+)?"
 
 
 def duckdb_type(given: FieldType) -> str:
@@ -65,25 +67,29 @@ def from_text(x: str, given: FieldType) -> str:
         case Kind.TEXT | Kind.JSON:
             return x
         case Kind.INTEGER:
-            return _if_matches(x, r"-?(0|[1-9]\d*)(\.0+)?", cast)
+            return _if_matches(x, rf"{_WHOLE}(\.0+)?", cast)
         case Kind.DECIMAL:
-            fits = rf"-?\d+(\.\d{{0,{given.scale}}}0*)?"
+            fits = rf"{_WHOLE}(\.\d{{0,{given.scale}}}0*)?"
             # A JSON number may come with an exponent; doubles compare it well enough, because
             # whoever has more digits than a double comes as plain digits (exact.py).
             same = f"try_cast({x} AS DOUBLE) = CAST({cast} AS DOUBLE)"
+            exponent = rf"regexp_full_match({x}, '-?\d(\.\d+)?[eE][+-]?\d+')"
             return (
                 f"CASE WHEN regexp_full_match({x}, '{fits}') THEN {cast} "
-                rf"WHEN regexp_full_match({x}, '-?\d(\.\d+)?[eE][+-]?\d+') AND {same} THEN {cast} END"
+                f"WHEN {exponent} AND {same} THEN {cast} END"
             )
         case Kind.FLOAT:
             digits = "DECIMAL(38,18)"
             same = (
                 f"length({x}) <= 16 OR {cast}::VARCHAR = {x} OR abs({cast}) < 1e-300 "
-                f"OR try_cast({cast} AS {digits}) = try_cast({x} AS {digits}) OR {x} ILIKE '%e%'"
+                f"OR try_cast({cast} AS {digits}) = try_cast({x} AS {digits}) "
+                f"OR {x} ILIKE '%e%'"
             )
-            return f"CASE WHEN regexp_full_match({x}, '{_NUMBER}') AND isfinite({cast}) AND ({same}) THEN {cast} END"
+            is_number = f"regexp_full_match({x}, '{_NUMBER}') AND isfinite({cast})"
+            return f"CASE WHEN {is_number} AND ({same}) THEN {cast} END"
         case Kind.BOOLEAN:
-            return f"CASE WHEN lower({x}) IN ('true', '1') THEN true WHEN lower({x}) IN ('false', '0') THEN false END"
+            yes, no = f"lower({x}) IN ('true', '1')", f"lower({x}) IN ('false', '0')"
+            return f"CASE WHEN {yes} THEN true WHEN {no} THEN false END"
         case Kind.DATE:
             midnight = rf"({_DAY})([T ]00:00(:00(\.0+)?)?({_ZONE})?)?"
             day = f"try_cast(left({x}, 10) AS DATE)"

@@ -229,7 +229,8 @@ class _Decoding:
             present = f"list_filter([{', '.join(pairs)}], lambda e: e.v IS NOT NULL)"
             parts.append(
                 f"SELECT rowid AS o, NULL::JSON AS misfits, "
-                f"to_json(map_from_entries({present})) AS unmapped, NULL::JSON AS escaped FROM raw WHERE len({present}) > 0"
+                f"to_json(map_from_entries({present})) AS unmapped, NULL::JSON AS escaped "
+                f"FROM raw WHERE len({present}) > 0"
             )
         if not parts:
             self._connection.execute("CREATE OR REPLACE TEMP TABLE meta (o BIGINT, meta VARCHAR)")

@@ -93,12 +93,26 @@ def canonical_json(column: pa.ChunkedArray) -> pa.Array:
 _LONG_NUMBER = re.compile(r"\d{16}|\d[eE]|\d\.\d{15}")
 
 
+_DEEPEST = 512
+"""Values nested deeper are kept as a JSON string of their text: databases give up on them."""
+
+
 def _canonical(text: str) -> str:
+    if text.count("[") + text.count("{") > _DEEPEST and _depth(text) > _DEEPEST:
+        return json.dumps(text, ensure_ascii=False)
     if "{" not in text and NUMBER not in text and ESCAPED not in text:
         return text  # without objects there is nothing to sort
     if NUMBER not in text and ESCAPED not in text and not _LONG_NUMBER.search(text):
         return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS).decode()
     return _dump(json.loads(text, parse_float=lambda number: NUMBER + number, parse_int=_integer))
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for sign in re.sub(r'"(?:[^"\\]|\\.)*"', "", text):
+        depth += (sign in "[{") - (sign in "]}")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _dump(value: Json) -> str:
