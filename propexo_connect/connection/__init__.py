@@ -1,0 +1,1 @@
+"""What a user writes: one YAML file for each connection."""

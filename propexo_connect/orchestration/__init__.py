@@ -1,0 +1,1 @@
+"""Dagster only: it translates what a connection says into definitions, and decides nothing."""

@@ -26,11 +26,12 @@ class HandClock:
         return self.seconds
 
     def sleep(self, seconds: float) -> None:
-        self.move(timedelta(seconds=seconds))
+        # Seconds are added as they are: a wait below a microsecond must still come to its end.
+        self.seconds += seconds
+        self.instant += timedelta(seconds=seconds)
 
     def move(self, by: timedelta) -> None:
-        self.instant += by
-        self.seconds += by.total_seconds()
+        self.sleep(by.total_seconds())
 
 
 def page(*records: object, minutes: int = 0, unwrap: str | None = None, text: str | None = None) -> JsonPage:

@@ -1,0 +1,120 @@
+"""What differs between the destinations' SQL, as far as a commit needs it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from propexo_connect.model.field import FieldType, Kind
+from propexo_connect.model.layout import Layout
+
+Row = tuple[Any, ...]
+"""One row that a destination answered with; its values are checked where they are used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a destination can hold, as data.
+
+    Args:
+        has_indexes: whether tables get an index on the key; where they do not, uniqueness is checked.
+        max_columns: per table, ours included.
+        max_key_bytes: of all parts of a key together; None where there is no bound.
+    """
+
+    name: str
+    has_indexes: bool
+    max_columns: int
+    max_key_bytes: int | None
+
+
+class Dialect(Protocol):
+    """Expressions that the two destinations spell differently; `$1`, `$2` … are the parameters in both."""
+
+    capabilities: Capabilities
+    address: str
+    """The hidden column that says where a row lies."""
+    address_type: str
+
+    def column_type(self, given: FieldType) -> str:
+        """The type of a column of a table."""
+        ...
+
+    def staged(self, expression: str, given: FieldType) -> str:
+        """A value of the stage as the table takes it."""
+        ...
+
+    def ordered(self, expression: str, given: FieldType) -> str:
+        """A cursor so that both destinations order it alike."""
+        ...
+
+    def json_text(self, expression: str, kind: Kind) -> str:
+        """A value that is not null as JSON text."""
+        ...
+
+    def as_json(self, expression: str) -> str:
+        """JSON text as the destination's JSON type."""
+        ...
+
+    def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
+        """A stored value in the wider type its column gets."""
+        ...
+
+    def widen_column(self, table: str, column: str, wanted: str, value: str) -> str:
+        """The statement that gives a column another type, filled from `value`."""
+        ...
+
+    def scratch_table(self, name: str, columns: str) -> tuple[str, ...]:
+        """The statements that make an empty table for this transaction alone."""
+        ...
+
+    def scratch_name(self, name: str) -> str:
+        """How that table is referred to."""
+        ...
+
+    def key_index(self, name: str, table: str, columns: str, *, is_unique: bool) -> str:
+        """The statement that makes an index on the key; empty where there are none."""
+        ...
+
+    def history_index(self, name: str, table: str) -> str:
+        """The statement that makes an index on the open versions; empty where there are none."""
+        ...
+
+    def drop_index(self, schema: str, name: str) -> str:
+        """The statement that drops an index, quoted and with its schema; empty where there are none."""
+        ...
+
+    lock_stream: str
+    """The suffix of a select that holds a stream's row until the transaction ends."""
+    lock_schemas: str
+    """Let one transaction at a time make a schema; empty where the commits take turns anyway."""
+    schema_exists: str
+    """Select one row when the schema `$1` exists."""
+    columns_of: str
+    """Select the column names of the table or view `$1`.`$2`; none when there is no such thing."""
+
+
+class Link(Protocol):
+    """An open transaction on one connection of a destination."""
+
+    dialect: Dialect
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Execute one statement; how many rows it wrote."""
+        ...
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Execute one query; all of its rows."""
+        ...
+
+    def stage(self, name: str, records: pa.Table, layout: Layout | None) -> str:
+        """Make records readable to this transaction; how they are referred to.
+
+        `layout` says which columns are JSON; None when there are none.
+        """
+        ...
+
+    def settle(self, name: str) -> None:
+        """Let the planner know how large a scratch table has become."""
+        ...

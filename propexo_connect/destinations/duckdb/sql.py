@@ -1,0 +1,63 @@
+"""DuckDB's words where the destinations' SQL differs."""
+
+from propexo_connect.destinations.dialect import Capabilities
+from propexo_connect.destinations.duckdb import types
+from propexo_connect.destinations.duckdb.capabilities import CAPABILITIES
+from propexo_connect.destinations.identifiers import quote
+from propexo_connect.model.field import FieldType, Kind
+
+
+class DuckDBDialect:
+    """Expressions as DuckDB spells them."""
+
+    capabilities: Capabilities = CAPABILITIES
+    address: str = "rowid"
+    address_type: str = "bigint"
+    lock_stream: str = ""  # commits of one file are in one process, which serialises them
+    lock_schemas: str = ""
+    schema_exists: str = (
+        "select 1 from duckdb_schemas() where database_name = current_database() and schema_name = $1"
+    )
+    columns_of: str = (
+        "select column_name from duckdb_columns() where database_name = current_database() "
+        "and lower(schema_name) = lower($1) and lower(table_name) = lower($2)"
+    )
+
+    def column_type(self, given: FieldType) -> str:
+        return types.column_type(given)
+
+    def staged(self, expression: str, given: FieldType) -> str:
+        return f"cast({expression} as JSON)" if given.kind is Kind.JSON else expression
+
+    def ordered(self, expression: str, given: FieldType) -> str:  # noqa: ARG002 - text is ordered by its bytes
+        return expression
+
+    def json_text(self, expression: str, kind: Kind) -> str:
+        return types.json_text(expression, kind)
+
+    def as_json(self, expression: str) -> str:
+        return f"cast({expression} as JSON)"
+
+    def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
+        return types.converted(expression, before, after)
+
+    def widen_column(self, table: str, column: str, wanted: str, value: str) -> str:
+        return f"alter table {table} alter column {column} set data type {wanted} using {value}"
+
+    def scratch_table(self, name: str, columns: str) -> tuple[str, ...]:
+        return (f"create or replace temp table {quote(name)} ({columns})",)
+
+    def scratch_name(self, name: str) -> str:
+        return f"temp.{quote(name)}"
+
+    def key_index(self, name: str, table: str, columns: str, *, is_unique: bool) -> str:  # noqa: ARG002
+        return ""
+
+    def history_index(self, name: str, table: str) -> str:  # noqa: ARG002
+        return ""
+
+    def drop_index(self, schema: str, name: str) -> str:  # noqa: ARG002
+        return ""
+
+
+DIALECT = DuckDBDialect()

@@ -1,0 +1,238 @@
+"""DuckDB as a destination: sessions, commits, and tables for assets."""
+
+import itertools
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+import duckdb
+import pyarrow as pa
+
+from propexo_connect.destinations import failpoints, recall
+from propexo_connect.destinations.base import Session, Step, TableFacts
+from propexo_connect.destinations.commit import store
+from propexo_connect.destinations.dialect import Dialect, Row
+from propexo_connect.destinations.duckdb import DuckDBConfig
+from propexo_connect.destinations.duckdb.faults import fault
+from propexo_connect.destinations.duckdb.sql import DIALECT
+from propexo_connect.destinations.identifiers import listed, qualified, quote
+from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table
+from propexo_connect.model.layout import Layout
+from propexo_connect.model.ledger import Progress, Window
+from propexo_connect.model.stream import StreamPlan, Table
+
+Connect = Callable[[str, dict[str, Any]], duckdb.DuckDBPyConnection]
+"""Opens a file with settings; Dagster's resource brings its own."""
+
+_BATCH_ROWS = 64 * 1024
+
+_names = itertools.count()
+
+
+def connect_file(path: str, settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+    """Open a file, and make its folder when it is missing."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return duckdb.connect(path, config=settings)
+
+
+class DuckDB:
+    """A DuckDB file as a destination."""
+
+    kind = "duckdb"
+
+    def __init__(self, config: DuckDBConfig, connect: Connect = connect_file) -> None:
+        self.config = config
+        self._connect = connect
+        self._path = str(Path(config.path).expanduser().absolute())
+
+    @property
+    def address(self) -> str:
+        return f"duckdb:{Path(self._path).resolve()}"
+
+    def check(self) -> None:
+        with closing(self._connection()) as connection, _errors(self._path), _transaction(connection) as link:
+            prepare(link)
+            link.run('create table _propexo."#check" (one bigint)')
+            connection.rollback()
+
+    @contextmanager
+    def open(self) -> Generator[Session]:
+        with closing(self._connection()) as connection:
+            with _errors(self._path), _transaction(connection) as link:
+                prepare(link)
+                connection.commit()
+            session = DuckDBSession(connection, self._path)
+            try:
+                yield session
+            finally:
+                session.close()
+
+    def read_table(self, schema: str, table: str, columns: list[str] | None) -> pa.RecordBatchReader:
+        wanted = listed(columns) if columns else "*"
+        query = f"select {wanted} from {qualified(Table(schema, table))}"
+        with ExitStack() as stack:
+            connection = stack.enter_context(closing(self._connection()))
+            with _errors(self._path):
+                reader = _reader(connection.sql(query))
+            ending = stack.pop_all()  # from here on the reader keeps the connection
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            with ending, _errors(self._path):
+                yield from reader
+
+        return pa.RecordBatchReader.from_batches(reader.schema, batches())
+
+    def write_table(self, schema: str, table: str, records: pa.RecordBatchReader) -> int:
+        target = Table(schema, table)
+        name = f"asset_{next(_names)}"
+        with closing(self._connection()) as connection, _errors(self._path), _transaction(connection) as link:
+            prepare(link)
+            refuse_streams_table(link, target)
+            make_schema(link, schema)
+            connection.register(name, records)
+            written = link.run(f"create or replace table {qualified(target)} as select * from {quote(name)}")
+            connection.commit()
+            return written
+
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        settings: dict[str, Any] = {}
+        if self.config.memory_limit is not None:
+            settings["memory_limit"] = self.config.memory_limit
+        if self.config.threads is not None:
+            settings["threads"] = self.config.threads
+        with _errors(self._path):
+            connection = self._connect(self._path, settings)
+            _set_up(connection)
+            return connection
+
+
+class DuckDBSession:
+    """One opened file; each thread has a connection of its own, and commits take turns."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: str) -> None:
+        self._root = connection
+        self._path = path
+        self._commits = threading.Lock()
+        self._opening = threading.Lock()
+        self._own = threading.local()
+        self._cursors: list[duckdb.DuckDBPyConnection] = []
+
+    def layout(self, plan: StreamPlan) -> Layout | None:
+        with _errors(self._path, plan):
+            link = DuckDBLink(self._cursor())
+            found = recall.stored_layout(link, plan)
+            if found is not None:
+                recall.refuse_damaged(link, plan, found)
+            return found
+
+    def progress(self, plan: StreamPlan, lane: str) -> Progress:
+        with _errors(self._path, plan), _transaction(self._cursor()) as link:
+            return recall.stored_progress(link, plan, lane)
+
+    def take_fence(self, plan: StreamPlan, lane: str) -> int:
+        with self._commits, _errors(self._path, plan), _transaction(self._cursor()) as link:
+            number = recall.next_fence(link, plan, lane)
+            link.connection.commit()
+            return number
+
+    def commit(self, step: Step, finished_at: Callable[[], datetime]) -> Window:
+        failpoint = failpoints.armed()
+        with self._commits, _errors(self._path, step.plan), _transaction(self._cursor()) as link:
+            failpoint("transaction begun")
+            window = store(link, step, finished_at, failpoint)
+            link.connection.commit()
+            failpoint("committed")
+            return window
+
+    def windows(self, plan: StreamPlan) -> list[Window]:
+        with _errors(self._path, plan):
+            return recall.stored_windows(DuckDBLink(self._cursor()), plan)
+
+    def facts(self, plan: StreamPlan) -> TableFacts:
+        with _errors(self._path, plan), _transaction(self._cursor()) as link:
+            return recall.stored_facts(link, plan, recall.stored_layout(link, plan))
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        for cursor in self._cursors:
+            cursor.close()
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        cursor: duckdb.DuckDBPyConnection | None = getattr(self._own, "cursor", None)
+        if cursor is None:
+            with self._opening:
+                cursor = self._root.cursor()
+                self._cursors.append(cursor)
+            _set_up(cursor)
+            self._own.cursor = cursor
+        return cursor
+
+
+class DuckDBLink:
+    """An open transaction on one connection."""
+
+    dialect: Dialect = DIALECT
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        self._staged: list[str] = []
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        found = self.connection.execute(sql, list(parameters)).fetchone()
+        return found[0] if found and isinstance(found[0], int) else 0
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        return self.connection.execute(sql, list(parameters)).fetchall()
+
+    def stage(self, name: str, records: pa.Table, layout: Layout | None) -> str:  # noqa: ARG002
+        # A name of its own: a view of the same name in another thread must never be taken for this one.
+        unique = f"{name}_{next(_names)}"
+        self.connection.register(unique, records)
+        self._staged.append(unique)
+        return quote(unique)
+
+    def settle(self, name: str) -> None:
+        """DuckDB knows how large its tables are."""
+
+    def release(self) -> None:
+        """Let go of what was staged."""
+        for name in self._staged:
+            self.connection.unregister(name)
+        self._staged.clear()
+
+
+def _set_up(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("set timezone = 'UTC'")
+    # A variable of this program must never be taken for a table of the same name.
+    connection.execute("set python_enable_replacements = false")
+
+
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Generator[DuckDBLink]:
+    """A transaction that is rolled back unless it was committed inside."""
+    link = DuckDBLink(connection)
+    connection.begin()
+    try:
+        yield link
+    finally:
+        # Nothing is active once it was committed, and a file that failed must not hide why.
+        with suppress(duckdb.Error):
+            connection.rollback()
+        with suppress(duckdb.Error):
+            link.release()
+
+
+@contextmanager
+def _errors(path: str, plan: StreamPlan | None = None) -> Generator[None]:
+    try:
+        yield
+    except (duckdb.Error, OSError) as error:
+        raise fault(error, path).at(plan.where if plan else "") from error
+
+
+def _reader(result: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:
+    # DuckDB's annotation allows for None, which only a closed result gives.
+    return cast(pa.RecordBatchReader, result.to_arrow_reader(_BATCH_ROWS))

@@ -1,0 +1,65 @@
+"""Named points of a commit at which a test may kill the process, as a power cut of the worker would.
+
+A point lies behind each statement. Outside tests nothing happens there: the environment is read once
+per commit, and only a name of `FAILPOINTS` in `PROPEXO_FAILPOINT` arms one.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+
+from propexo_connect.model.errors import ConfigurationError, Defect
+
+VARIABLE = "PROPEXO_FAILPOINT"
+
+FAILPOINTS = (
+    "transaction begun",
+    "fence checked",
+    "records staged",
+    "stream locked",
+    "stream registered",
+    "table made",
+    "column added",
+    "column widened",
+    "names stored",
+    "changes stored",
+    "gathered table made",
+    "leftovers discarded",
+    "records gathered",
+    "verdicts made",
+    "verdicts reached",
+    "history table made",
+    "history closed",
+    "history written",
+    "gone deleted",
+    "new inserted",
+    "changed updated",
+    "seen stamped",
+    "index made",
+    "gathered table emptied",
+    "rejected staged",
+    "rejected stored",
+    "ledger written",
+    "fence held",
+    "committed",
+)
+"""Every point of both destinations, in the order of a commit."""
+
+
+def armed() -> Callable[[str], None]:
+    """What a commit calls behind each statement, with the environment of this moment.
+
+    Raises:
+        ConfigurationError: the environment names a point that does not exist.
+    """
+    wanted = os.environ.get(VARIABLE)
+    if wanted is not None and wanted not in FAILPOINTS:
+        raise ConfigurationError(f"{VARIABLE} names no failpoint: '{wanted}'", expected=", ".join(FAILPOINTS))
+
+    def failpoint(name: str) -> None:
+        if name not in FAILPOINTS:
+            raise Defect(f"the failpoint '{name}' is not in the list")
+        if name == wanted:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return failpoint

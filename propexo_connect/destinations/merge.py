@@ -1,0 +1,397 @@
+"""The set-based statements of a commit, as pure functions: what is new, what changed, what was only seen.
+
+Aliases are the same everywhere: `s` the stage, `v` the verdicts, `t` the table. The verdicts are a narrow
+table of one row per staged record, made by the only join on the key; all later statements find rows of the
+table by their address and rows of the stage by their number.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from propexo_connect.destinations.arrow import HASH, META, READ_AT, ROW
+from propexo_connect.destinations.dialect import Dialect
+from propexo_connect.destinations.identifiers import listed, qualified, quote
+from propexo_connect.model.field import JSON, TEXT, TIMESTAMP, FieldType, Kind
+from propexo_connect.model.layout import Column, Layout
+from propexo_connect.model.names import ROW_COLUMNS
+from propexo_connect.model.stream import Mode, StreamPlan, Table
+
+NEW, UNCHANGED, OLDER, CHANGED = 0, 1, 2, 3
+"""Verdicts on a staged record."""
+
+FIRST_SEEN, LAST_SEEN, LAST_CHANGED, SYNC_ID = "first_seen", "last_seen", "last_changed", "_propexo_sync_id"
+
+ROW_TYPES: dict[str, FieldType] = {
+    FIRST_SEEN: TIMESTAMP,
+    LAST_SEEN: TIMESTAMP,
+    LAST_CHANGED: TIMESTAMP,
+    SYNC_ID: TEXT,
+    HASH: TEXT,
+    READ_AT: TIMESTAMP,
+    META: JSON,
+}
+"""The types of the columns that we add, in their order."""
+
+HISTORY_COLUMNS: tuple[tuple[str, FieldType], ...] = (
+    ("key", TEXT),
+    ("valid_from", TIMESTAMP),
+    ("valid_to", TIMESTAMP),
+    ("event", TEXT),
+    ("before", JSON),
+    ("after", JSON),
+    ("sync_id", TEXT),
+    ("reading", TEXT),
+)
+"""Of `<table>__history`. `key`: the key's columns as a JSON object, in text. `valid_from`: when the source
+served the version. `before`, `after`: the columns that changed; all of them when the record is new."""
+
+_ARGUMENTS = 50
+"""How many pieces one call joins: PostgreSQL takes 100 arguments at the most."""
+
+
+@dataclass(frozen=True)
+class Merge:
+    """One step on its way into one table.
+
+    Args:
+        stage: how the staged records are referred to.
+        force: cursors that run backwards are believed.
+    """
+
+    dialect: Dialect
+    plan: StreamPlan
+    layout: Layout
+    stage: str
+    force: bool = False
+
+    @property
+    def table(self) -> str:
+        """The table's name in a statement."""
+        return qualified(self.plan.table)
+
+    @property
+    def history(self) -> str:
+        """The history's name in a statement."""
+        return qualified(self.plan.table.beside("history"))
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns that say which record it is: the key, or without one the content's hash."""
+        return self.layout.key_columns or (HASH,)
+
+    @property
+    def keeps_versions(self) -> bool:
+        """Whether the table may hold one key several times."""
+        return self.plan.mode is Mode.APPEND and bool(self.layout.key)
+
+    @property
+    def cursor(self) -> Column | None:
+        """The column that orders versions of one record, None when there is none."""
+        field = self.plan.stream.cursor
+        return self.layout.column(field) if field is not None and field in self.layout.fields else None
+
+    @property
+    def verdicts(self) -> str:
+        """How the verdicts are referred to."""
+        return self.dialect.scratch_name("verdicts")
+
+
+def table_columns(dialect: Dialect, layout: Layout) -> str:
+    """The column definitions of a stream's table: its own in the layout's order, then ours."""
+    own = [f"{quote(column.name)} {dialect.column_type(column.type)}" for column in layout.columns]
+    ours = [
+        f"{quote(name)} {dialect.column_type(ROW_TYPES[name])}{'' if name == META else ' not null'}"
+        for name in ROW_COLUMNS
+    ]
+    return ", ".join(own + ours)
+
+
+def create_table(dialect: Dialect, table: Table, layout: Layout) -> str:
+    """The statement that makes a stream's table."""
+    return f"create table {qualified(table)} ({table_columns(dialect, layout)})"
+
+
+def create_history(dialect: Dialect, table: Table) -> str:
+    """The statement that makes a stream's history."""
+    columns = ", ".join(f"{quote(name)} {dialect.column_type(given)}" for name, given in HISTORY_COLUMNS)
+    return f"create table {qualified(table)} ({columns})"
+
+
+def scratch_verdicts(dialect: Dialect) -> tuple[str, ...]:
+    """The statements that make the empty table of verdicts.
+
+    `row`: the staged record. `place`: the row of the table, null when there is none. `moves`: whether
+    `last_seen` would move. `read_at`, `first_seen`: what the row will hold.
+    """
+    instant = dialect.column_type(TIMESTAMP)
+    columns = (
+        f"{quote('row')} bigint, {quote('place')} {dialect.address_type}, {quote('verdict')} smallint, "
+        f"{quote('moves')} boolean, {quote('read_at')} {instant}, {quote('first_seen')} {instant}"
+    )
+    return dialect.scratch_table("verdicts", columns)
+
+
+def judge(merge: Merge) -> str:
+    """Fill the verdicts; `$1` is the start of the sync.
+
+    In the mode `overwrite` nothing is older: a complete read takes the table's place.
+    """
+    same = f"t.{quote(HASH)} = s.{quote(HASH)}"
+    cases = [f"when t.place is null then {NEW}", f"when {same} then {UNCHANGED}"]
+    if merge.plan.mode is not Mode.OVERWRITE:
+        cases.append(f"when {_is_older(merge)} then {OLDER}")
+    verdict = f"case {' '.join(cases)} else {CHANGED} end"
+    stored, read = f"t.{quote(READ_AT)}", f"s.{quote(READ_AT)}"
+    older, changed = stored, f"greatest({stored}, {read})"
+    if merge.keeps_versions:  # the latest version of a key must stay the one that was read last
+        changed = f"greatest({stored} + interval '1 microsecond', {read})"
+    read_at = (
+        f"case j.verdict when {NEW} then j.{quote(READ_AT)} when {OLDER} then j.older "
+        f"when {UNCHANGED} then j.seen else j.changed end"
+    )
+    return f"""
+insert into {merge.verdicts} ({listed(("row", "place", "verdict", "moves", "read_at", "first_seen"))})
+select j.{quote("row")}, j.place, j.verdict, j.moves, {read_at}, j.first_seen from (
+  select s.{quote(ROW)} as {quote("row")}, t.place, {verdict} as verdict,
+    t.{LAST_SEEN} < cast($1 as timestamptz) as moves, {read} as {quote(READ_AT)},
+    {older} as older, greatest({stored}, {read}) as seen, {changed} as changed, t.{FIRST_SEEN} as first_seen
+  from {merge.stage} s left join {_known(merge)} t on {_same(merge, "t", "s")}
+) j"""
+
+
+def judge_all_new(merge: Merge) -> str:
+    """Fill the verdicts where the table is known to be empty; takes no parameters."""
+    return f"""
+insert into {merge.verdicts} ({listed(("row", "verdict", "moves", "read_at"))})
+select s.{quote(ROW)}, {NEW}, false, s.{quote(READ_AT)} from {merge.stage} s"""
+
+
+def count_verdicts(merge: Merge) -> str:
+    """The query for rows of verdict, how many, and how many of them move `last_seen`."""
+    return (
+        f"select verdict, count(*), count(*) filter (where moves) from {merge.verdicts} v "
+        f"group by verdict order by verdict"
+    )
+
+
+def insert_new(merge: Merge, *, is_all: bool) -> str:
+    """Write what is new, and where versions are kept also what changed.
+
+    `$1` is the start of the sync, `$2` its id. With `is_all` every staged record is known to be new.
+    """
+    own = tuple(column.name for column in merge.layout.columns)
+    values = [merge.dialect.staged(f"s.{quote(column.name)}", column.type) for column in merge.layout.columns]
+    start, first_seen, read_at = "cast($1 as timestamptz)", "cast($1 as timestamptz)", f"s.{quote(READ_AT)}"
+    source = f"{merge.stage} s"
+    if not is_all:
+        wanted = f"({NEW}, {CHANGED})" if merge.keeps_versions else f"({NEW})"
+        source += f" join {merge.verdicts} v on v.{quote('row')} = s.{quote(ROW)} and v.verdict in {wanted}"
+        first_seen, read_at = f"coalesce(v.first_seen, {start})", "v.read_at"
+    meta = merge.dialect.staged(f"s.{quote(META)}", JSON)
+    values += [first_seen, start, start, "cast($2 as text)", f"s.{quote(HASH)}", read_at, meta]
+    return (
+        f"insert into {merge.table} ({listed((*own, *ROW_COLUMNS))}) select {', '.join(values)} from {source}"
+    )
+
+
+def update_changed(merge: Merge) -> str:
+    """Give changed rows their new content; `$1` is the start of the sync, `$2` its id."""
+    sets = [
+        f"{quote(column.name)} = {merge.dialect.staged(f's.{quote(column.name)}', column.type)}"
+        for column in merge.layout.columns
+        if column.name not in merge.identity
+    ]
+    sets += [
+        f"{LAST_SEEN} = greatest(t.{LAST_SEEN}, cast($1 as timestamptz))",
+        f"{LAST_CHANGED} = greatest(t.{LAST_CHANGED}, cast($1 as timestamptz))",
+        f"{quote(SYNC_ID)} = cast($2 as text)",
+        f"{quote(HASH)} = s.{quote(HASH)}",
+        f"{quote(READ_AT)} = v.read_at",
+        f"{quote(META)} = {merge.dialect.staged(f's.{quote(META)}', JSON)}",
+    ]
+    return f"""
+update {merge.table} as t set {", ".join(sets)}
+from {merge.stage} s, {merge.verdicts} v
+where v.verdict = {CHANGED} and s.{quote(ROW)} = v.{quote("row")} and t.{merge.dialect.address} = v.place"""
+
+
+def stamp_seen(merge: Merge) -> str:
+    """Move `last_seen` of what was seen and did not change; `$1` is the start of the sync."""
+    return f"""
+update {merge.table} as t set {LAST_SEEN} = cast($1 as timestamptz), {quote(READ_AT)} = v.read_at
+from {merge.verdicts} v
+where v.moves and v.verdict in ({UNCHANGED}, {OLDER}) and t.{merge.dialect.address} = v.place"""
+
+
+def delete_gone(merge: Merge) -> str:
+    """Drop what a complete read in the mode `overwrite` did not bring."""
+    return f"delete from {merge.table} as t where {_is_gone(merge)}"
+
+
+def close_gone(merge: Merge) -> str:
+    """End the open versions of what `delete_gone` is about to drop; `$1` is the start of the sync."""
+    return f"""
+update {merge.history} as h set valid_to = greatest(h.valid_from, cast($1 as timestamptz))
+from {merge.table} t
+where h.valid_to is null and h.{quote("key")} = {_key_text(merge, "t")} and {_is_gone(merge)}"""
+
+
+def close_history(merge: Merge) -> str:
+    """End the history's open version of what changed; before the table is written."""
+    return f"""
+update {merge.history} as h set valid_to = v.read_at
+from {merge.stage} s, {merge.verdicts} v
+where v.verdict = {CHANGED} and s.{quote(ROW)} = v.{quote("row")}
+  and h.valid_to is null and h.{quote("key")} = {_key_text(merge, "s")}"""
+
+
+def write_history(merge: Merge) -> str:
+    """One row per new or changed record; before the merge. `$1`: the sync's id, `$2`: the reading."""
+    dialect, columns = merge.dialect, merge.layout.columns
+    before = _object(_differing(merge, columns, "t"))
+    after = _object(_differing(merge, columns, "s"))
+    whole = _object([_pair(merge, column, "s") for column in columns])
+    is_new = f"v.verdict = {NEW}"
+    return f"""
+insert into {merge.history} ({listed(tuple(name for name, _ in HISTORY_COLUMNS))})
+select {_key_text(merge, "s")}, v.read_at, null,
+  case when {is_new} then 'new' else 'update' end,
+  {dialect.as_json(f"case when {is_new} then null else {before} end")},
+  {dialect.as_json(f"case when {is_new} then {whole} else {after} end")},
+  cast($1 as text), cast($2 as text)
+from {merge.verdicts} v join {merge.stage} s on s.{quote(ROW)} = v.{quote("row")}
+  left join {merge.table} t on t.{dialect.address} = v.place
+where v.verdict in ({NEW}, {CHANGED})"""
+
+
+def repeated_keys(merge: Merge) -> str:
+    """The query for how many staged records repeat the key of another."""
+    keys = listed(merge.identity, "s")
+    return f"select count(*) - count(distinct ({keys})) from {merge.stage} s"
+
+
+def gathered_columns(dialect: Dialect, layout: Layout) -> str:
+    """The column definitions of the table in which parts of a whole read wait for their swap."""
+    own = [f"{quote(column.name)} {dialect.column_type(column.type)}" for column in layout.columns]
+    ours = [f"{quote(name)} {dialect.column_type(ROW_TYPES[name])}" for name in (HASH, READ_AT, META)]
+    instant = dialect.column_type(TIMESTAMP)
+    return ", ".join([*own, *ours, f"{quote(ROW)} bigint", f"{quote(GATHERED_READ)} {instant}"])
+
+
+GATHERED_READ = "#read"
+"""The column that says which read a gathered record belongs to: when that read began."""
+
+
+def gather(merge: Merge, gathered: Table) -> str:
+    """Put the staged records aside; `$1` is when their read began."""
+    own = tuple(column.name for column in merge.layout.columns)
+    values = [merge.dialect.staged(f"s.{quote(column.name)}", column.type) for column in merge.layout.columns]
+    values += [f"s.{quote(HASH)}", f"s.{quote(READ_AT)}", merge.dialect.staged(f"s.{quote(META)}", JSON)]
+    last = f"(select coalesce(max({quote(ROW)}) + 1, 0) from {qualified(gathered)})"
+    values += [f"{last} + s.{quote(ROW)}", "cast($1 as timestamptz)"]
+    names = listed((*own, HASH, READ_AT, META, ROW, GATHERED_READ))
+    return f"insert into {qualified(gathered)} ({names}) select {', '.join(values)} from {merge.stage} s"
+
+
+def thin_gathered(merge: Merge, gathered: Table) -> str:
+    """Leave of what was gathered one record per identity: the one that was read last."""
+    recency = (
+        f"row_number() over (partition by {listed(merge.identity)} "
+        f"order by {quote(READ_AT)} desc, {quote(ROW)} desc)"
+    )
+    return (
+        f"delete from {qualified(gathered)} where {quote(ROW)} in (select {quote(ROW)} from "
+        f"(select {quote(ROW)}, {recency} as recency from {qualified(gathered)}) g where recency > 1)"
+    )
+
+
+def _same(merge: Merge, left: str, right: str) -> str:
+    types = {column.name: column.type for column in merge.layout.columns}
+    pairs = (
+        f"{left}.{quote(name)} = {merge.dialect.staged(f'{right}.{quote(name)}', types.get(name, TEXT))}"
+        for name in merge.identity
+    )
+    return " and ".join(pairs)
+
+
+def _known(merge: Merge) -> str:
+    """What the table holds of the staged keys: with several versions of one, the one read last."""
+    cursor = () if merge.cursor is None else (merge.cursor.name,)
+    names = dict.fromkeys((*merge.identity, *cursor, HASH, READ_AT, FIRST_SEEN, LAST_SEEN))
+    columns = f"k.{merge.dialect.address} as place, {listed(tuple(names), 'k')}"
+    if not merge.keeps_versions:
+        return f"(select {columns} from {merge.table} k)"
+    # Read times of one key's versions are made to differ. DuckDB 2.0.0 fails on row_number() = 1 here.
+    latest = f"max(k.{quote(READ_AT)}) over (partition by {listed(merge.identity, 'k')})"
+    return (
+        f"(select * from (select {columns}, {latest} as latest from {merge.table} k "
+        f"where exists (select 1 from {merge.stage} x where {_same(merge, 'k', 'x')})) r "
+        f"where {quote(READ_AT)} = latest)"
+    )
+
+
+def _is_older(merge: Merge) -> str:
+    read_before = f"t.{quote(READ_AT)} > s.{quote(READ_AT)}"
+    if merge.cursor is None or merge.force:
+        return read_before
+    name, given = quote(merge.cursor.name), merge.cursor.type
+    incoming = merge.dialect.staged(f"s.{name}", given)
+    stored_later = f"{merge.dialect.ordered(f't.{name}', given)} > {merge.dialect.ordered(incoming, given)}"
+    return (
+        f"(t.{name} is not null and (s.{name} is null or {stored_later})) "
+        f"or (t.{name} is not distinct from {incoming} and {read_before})"
+    )
+
+
+def _is_gone(merge: Merge) -> str:
+    return (
+        f"not exists (select 1 from {merge.verdicts} v where v.place = t.{merge.dialect.address} "
+        f"and v.place is not null)"
+    )
+
+
+def _json_value(merge: Merge, column: Column, alias: str) -> str:
+    value = f"{alias}.{quote(column.name)}"
+    if alias == "s":
+        value = merge.dialect.staged(value, column.type)
+    return f"coalesce({merge.dialect.json_text(value, column.type.kind)}, 'null')"
+
+
+def _pair(merge: Merge, column: Column, alias: str) -> str:
+    return f"{_literal(column.name)} || {_json_value(merge, column, alias)}"
+
+
+def _differing(merge: Merge, columns: Iterable[Column], alias: str) -> list[str]:
+    pieces: list[str] = []
+    for column in columns:
+        stored = f"t.{quote(column.name)}"
+        incoming = merge.dialect.staged(f"s.{quote(column.name)}", column.type)
+        if (
+            column.type.kind is Kind.JSON
+        ):  # compared as text: JSON types have no order of their own everywhere
+            stored, incoming = (merge.dialect.json_text(side, Kind.JSON) for side in (stored, incoming))
+        pieces.append(
+            f"case when {stored} is distinct from {incoming} then {_pair(merge, column, alias)} end"
+        )
+    return pieces
+
+
+def _literal(name: str) -> str:
+    """A column's name as the start of a JSON pair, in an SQL string (where a backslash is itself)."""
+    return "'" + f"{json.dumps(name, ensure_ascii=False)}:".replace("'", "''") + "'"
+
+
+def _object(pieces: list[str]) -> str:
+    """The text of a JSON object of those pieces that are not null."""
+    if not pieces:
+        return "'{}'"
+    while len(pieces) > 1:
+        groups = (pieces[first : first + _ARGUMENTS] for first in range(0, len(pieces), _ARGUMENTS))
+        pieces = [f"nullif(concat_ws(',', {', '.join(group)}), '')" for group in groups]
+    return f"'{{' || coalesce({pieces[0]}, '') || '}}'"
+
+
+def _key_text(merge: Merge, alias: str) -> str:
+    keys = [merge.layout.column(field) for field in merge.layout.key]
+    return _object([_pair(merge, column, alias) for column in keys])

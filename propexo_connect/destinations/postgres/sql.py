@@ -1,0 +1,66 @@
+"""PostgreSQL's words where the destinations' SQL differs."""
+
+from propexo_connect.destinations.dialect import Capabilities
+from propexo_connect.destinations.identifiers import quote
+from propexo_connect.destinations.postgres import types
+from propexo_connect.destinations.postgres.capabilities import CAPABILITIES
+from propexo_connect.model.field import FieldType, Kind
+
+
+class PostgresDialect:
+    """Expressions as PostgreSQL spells them."""
+
+    capabilities: Capabilities = CAPABILITIES
+    address: str = "ctid"
+    address_type: str = "tid"
+    lock_stream: str = " for no key update"
+    # Two transactions that make the same schema at once collide, `if not exists` or not.
+    lock_schemas: str = "select 1 from pg_catalog.pg_advisory_xact_lock(7163370992)"
+    schema_exists: str = "select 1 from pg_catalog.pg_namespace where nspname = $1"
+    columns_of: str = (
+        "select a.attname from pg_catalog.pg_attribute a "
+        "join pg_catalog.pg_class c on c.oid = a.attrelid "
+        "join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
+        "where n.nspname = $1 and c.relname = $2 and a.attnum > 0 and not a.attisdropped"
+    )
+
+    def column_type(self, given: FieldType) -> str:
+        return types.column_type(given)
+
+    def staged(self, expression: str, given: FieldType) -> str:  # noqa: ARG002 - the stage has the table's types
+        return expression
+
+    def ordered(self, expression: str, given: FieldType) -> str:
+        # By bytes, whatever the database's collation: a cursor is no word to be sorted for people.
+        return f'({expression} collate pg_catalog."C")' if given.kind is Kind.TEXT else expression
+
+    def json_text(self, expression: str, kind: Kind) -> str:
+        return types.json_text(expression, kind)
+
+    def as_json(self, expression: str) -> str:
+        return f"cast({expression} as jsonb)"
+
+    def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
+        return types.converted(expression, before, after)
+
+    def widen_column(self, table: str, column: str, wanted: str, value: str) -> str:
+        return f"alter table {table} alter column {column} type {wanted} using {value}"
+
+    def scratch_table(self, name: str, columns: str) -> tuple[str, ...]:
+        return (f"create temporary table {quote(name)} ({columns}) on commit drop",)
+
+    def scratch_name(self, name: str) -> str:
+        return f"pg_temp.{quote(name)}"
+
+    def key_index(self, name: str, table: str, columns: str, *, is_unique: bool) -> str:
+        return f"create {'unique ' if is_unique else ''}index {name} on {table} ({columns})"
+
+    def history_index(self, name: str, table: str) -> str:
+        # A hash has no limit on the length of the key.
+        return f'create index {quote(name)} on {table} using hash ("key") where valid_to is null'
+
+    def drop_index(self, schema: str, name: str) -> str:
+        return f"drop index {schema}.{name}"
+
+
+DIALECT = PostgresDialect()

@@ -1,0 +1,278 @@
+"""PostgreSQL as a destination: sessions, commits, and tables for assets."""
+
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from datetime import datetime
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from psycopg import conninfo
+
+from propexo_connect.destinations import failpoints, recall
+from propexo_connect.destinations.base import Session, Step, TableFacts
+from propexo_connect.destinations.commit import store
+from propexo_connect.destinations.dialect import Dialect, Row
+from propexo_connect.destinations.identifiers import quote
+from propexo_connect.destinations.postgres import PostgresConfig, asset
+from propexo_connect.destinations.postgres.copy import copy_in
+from propexo_connect.destinations.postgres.faults import fault
+from propexo_connect.destinations.postgres.sql import DIALECT
+from propexo_connect.destinations.postgres.types import staged_types
+from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table, stored_version
+from propexo_connect.destinations.state import VERSION
+from propexo_connect.model.errors import ConfigurationError
+from propexo_connect.model.layout import Layout
+from propexo_connect.model.ledger import Progress, Window
+from propexo_connect.model.stream import StreamPlan, Table
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_SETUP_LOCK = 7_163_370_991
+"""The advisory lock under which `_propexo` is made: two syncs may come first at once."""
+
+_ANALYZE_FROM = 5_000
+"""Rows from which on the planner must know a scratch table's size."""
+
+_SETTINGS = {
+    "search_path": "pg_catalog, pg_temp",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
+    "default_transaction_isolation": "read committed",
+    # A worker that was frozen in the middle of a commit must not hold its locks for ever.
+    "idle_in_transaction_session_timeout": "120s",
+    # The stage of a step lies here; on disk from there on.
+    "temp_buffers": "64MB",
+    "work_mem": "64MB",
+    # Compiling the wide statements of a merge takes longer than running them.
+    "jit": "off",
+}
+
+
+class Postgres:
+    """A PostgreSQL database as a destination."""
+
+    kind = "postgres"
+
+    def __init__(self, config: PostgresConfig) -> None:
+        self.config = config
+        self._target = _target(config)
+        parts = self._target
+        self._place = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+
+    @property
+    def address(self) -> str:
+        return f"postgresql://{self._place}"
+
+    def check(self) -> None:
+        with self._errors(), closing(self._connect()) as connection:
+            link = PostgresLink(connection)
+            prepare(link)
+            link.run('create table "_propexo"."#check" (one bigint)')
+            connection.rollback()
+
+    @contextmanager
+    def open(self) -> Generator[Session]:
+        with self._errors(), closing(self._connect()) as connection:
+            link = PostgresLink(connection)
+            if stored_version(link) != VERSION:
+                link.rows("select 1 from pg_catalog.pg_advisory_xact_lock($1)", (_SETUP_LOCK,))
+                prepare(link)
+            connection.commit()
+        session = PostgresSession(self._connect, self._errors)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def read_table(self, schema: str, table: str, columns: list[str] | None) -> pa.RecordBatchReader:
+        with self._errors(), closing(self._connect()) as connection:
+            query, types = asset.query(PostgresLink(connection), Table(schema, table), columns)
+        return asset.read(conninfo.make_conninfo(**self._target), query, types, self.address)
+
+    def write_table(self, schema: str, table: str, records: pa.RecordBatchReader) -> int:
+        target = Table(schema, table)
+        with self._errors(), closing(self._connect()) as connection:
+            link = PostgresLink(connection)
+            prepare(link)
+            refuse_streams_table(link, target)
+            make_schema(link, schema)
+            written = asset.replace(link, target, records)
+            connection.commit()
+            return written
+
+    def _connect(self) -> Connection:
+        """A new connection, set up so that nothing depends on the role's or the server's settings."""
+        with self._errors():
+            connection: Connection = psycopg.connect(
+                **self._target, cursor_factory=psycopg.RawCursor, autocommit=True
+            )
+            settings = {
+                **_SETTINGS,
+                "statement_timeout": f"{int(self.config.statement_timeout.total_seconds() * 1000)}ms",
+                "lock_timeout": f"{int(self.config.lock_timeout.total_seconds() * 1000)}ms",
+            }
+            calls = ", ".join(
+                f"pg_catalog.set_config(${2 * place + 1}, ${2 * place + 2}, false)"
+                for place in range(len(settings))
+            )
+            connection.execute(
+                f"select {calls}".encode(), [text for pair in settings.items() for text in pair]
+            )
+            connection.autocommit = False
+            return connection
+
+    @contextmanager
+    def _errors(self, plan: StreamPlan | None = None) -> Generator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            raise fault(error, self.address).at(plan.where if plan else "") from error
+
+
+class PostgresSession:
+    """One sync's connections: each thread has its own, made when it first asks."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        errors: Callable[[StreamPlan | None], AbstractContextManager[None]],
+    ) -> None:
+        self._connect = connect
+        self._errors = errors
+        self._own = threading.local()
+        self._opening = threading.Lock()
+        self._connections: list[Connection] = []
+
+    def layout(self, plan: StreamPlan) -> Layout | None:
+        with self._transaction(plan) as link:
+            found = recall.stored_layout(link, plan)
+            if found is not None:
+                recall.refuse_damaged(link, plan, found)
+            return found
+
+    def progress(self, plan: StreamPlan, lane: str) -> Progress:
+        with self._transaction(plan) as link:
+            return recall.stored_progress(link, plan, lane)
+
+    def take_fence(self, plan: StreamPlan, lane: str) -> int:
+        with self._transaction(plan) as link:
+            number = recall.next_fence(link, plan, lane)
+            link.connection.commit()
+            return number
+
+    def commit(self, step: Step, finished_at: Callable[[], datetime]) -> Window:
+        failpoint = failpoints.armed()
+        with self._transaction(step.plan) as link:
+            failpoint("transaction begun")
+            window = store(link, step, finished_at, failpoint)
+            link.connection.commit()
+            failpoint("committed")
+            return window
+
+    def windows(self, plan: StreamPlan) -> list[Window]:
+        with self._transaction(plan) as link:
+            return recall.stored_windows(link, plan)
+
+    def facts(self, plan: StreamPlan) -> TableFacts:
+        with self._transaction(plan) as link:
+            return recall.stored_facts(link, plan, recall.stored_layout(link, plan))
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        for connection in self._connections:
+            with suppress(psycopg.Error):
+                connection.close()
+
+    @contextmanager
+    def _transaction(self, plan: StreamPlan) -> Generator["PostgresLink"]:
+        """The thread's connection, rolled back unless it was committed inside."""
+        with self._errors(plan):
+            connection = self._connection()
+            try:
+                yield PostgresLink(connection)
+            finally:
+                # A connection that broke has nothing to roll back, and must not hide why.
+                with suppress(psycopg.Error):
+                    connection.rollback()
+
+    def _connection(self) -> Connection:
+        connection: Connection | None = getattr(self._own, "connection", None)
+        if connection is None or connection.closed:
+            connection = self._connect()
+            self._own.connection = connection
+            with self._opening:
+                self._connections.append(connection)
+        return connection
+
+
+class PostgresLink:
+    """An open transaction on one connection."""
+
+    dialect: Dialect = DIALECT
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._rows_in: dict[str, int] = {}
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        count = self.connection.execute(sql.encode(), parameters or None).rowcount
+        return max(count, 0)
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        return self.connection.execute(sql.encode(), parameters or None).fetchall()
+
+    def stage(self, name: str, records: pa.Table, layout: Layout | None) -> str:
+        types = staged_types(records.schema, layout)
+        columns = ", ".join(f"{quote(column)} {given}" for column, given in types.items())
+        target = DIALECT.scratch_name(name)
+        for statement in DIALECT.scratch_table(name, columns):
+            self.run(statement)
+        is_json = frozenset(column for column, given in types.items() if given == "jsonb")
+        copy_in(self.connection, target, records.schema, records.to_batches(), is_json)
+        if records.num_rows >= _ANALYZE_FROM:
+            self.run(f"analyze {target}")
+        return target
+
+    def settle(self, name: str) -> None:
+        self.run(f"analyze {DIALECT.scratch_name(name)}")
+
+
+def _target(config: PostgresConfig) -> dict[str, Any]:
+    """What to connect to, in libpq's words.
+
+    Raises:
+        ConfigurationError: the URL cannot be read; it is not repeated, since it may hold a password.
+    """
+    ours = {
+        "application_name": "propexo-connect",
+        "client_encoding": "utf8",
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    }
+    if config.url is not None:
+        try:
+            parts: dict[str, Any] = conninfo.conninfo_to_dict(config.url.get_secret_value())
+        except psycopg.Error:
+            raise ConfigurationError(
+                "the url of the PostgreSQL database cannot be read",
+                expected="postgresql://user:password@host:5432/database, special characters percent-encoded",
+            ) from None
+        return {"sslmode": config.sslmode, **ours, **parts}
+    password = {} if config.password is None else {"password": config.password.get_secret_value()}
+    return {
+        "host": config.host,
+        "port": config.port,
+        "dbname": config.database,
+        "user": config.user,
+        "sslmode": config.sslmode,
+        **password,
+        **ours,
+    }

@@ -1,0 +1,204 @@
+"""What a destination remembers of a stream, asked afresh each time: nothing is kept between two commits."""
+
+import hashlib
+
+from propexo_connect.destinations.base import TableFacts
+from propexo_connect.destinations.dialect import Link
+from propexo_connect.destinations.identifiers import listed, qualified, quote
+from propexo_connect.destinations.ledger_row import instant, parsed, window_of
+from propexo_connect.destinations.merge import GATHERED_READ
+from propexo_connect.destinations.state import (
+    COLUMNS,
+    OWNER,
+    REJECTED_RECORDS,
+    SCHEMA,
+    STREAMS,
+    TAKE_FENCE,
+    UNFINISHED,
+    WINDOWS,
+    progress,
+    select,
+)
+from propexo_connect.model.errors import ConfigurationError
+from propexo_connect.model.field import FieldType
+from propexo_connect.model.layout import Column, Layout
+from propexo_connect.model.ledger import Progress, Window
+from propexo_connect.model.stream import Axis, Mode, StreamPlan, Table
+
+
+def stored_layout(link: Link, plan: StreamPlan, *, lock: bool = False) -> Layout | None:
+    """The stored map of a stream, None before its first commit.
+
+    With `lock` no other commit to the stream gets past this point until the transaction ends.
+
+    Raises:
+        ConfigurationError: the table is another stream's or nobody's, or the stream was stored in
+            another table, with another key, or as versions.
+    """
+    of_stream = (plan.connection, plan.stream.name)
+    query = select(STREAMS, ("table_schema", "table_name", "key", "mode"))
+    found = link.rows(query + (link.dialect.lock_stream if lock else ""), of_stream)
+    if not found:
+        _refuse_taken(link, plan)
+        return None
+    schema, name, key, mode = found[0]
+    _refuse_moved(plan, Table(schema, name), tuple(parsed(key)), Mode(mode))
+    names = ("field", "column", "type", "is_declared")
+    rows = link.rows(f"{select(COLUMNS, names)} order by ordinal", of_stream)
+    columns = tuple(
+        Column(field, column, FieldType.parse(given), declared) for field, column, given, declared in rows
+    )
+    return Layout(columns, tuple(parsed(key)))
+
+
+def refuse_damaged(link: Link, plan: StreamPlan, layout: Layout) -> None:
+    """Look whether the table still has the columns that the map says it has.
+
+    Raises:
+        ConfigurationError: somebody dropped or renamed the table, or columns of it.
+    """
+    there = {row[0] for row in link.rows(link.dialect.columns_of, (plan.table.schema, plan.table.name))}
+    missing = [column.name for column in layout.columns if column.name not in there]
+    if not there or missing:
+        lost = (
+            f"the columns {', '.join(missing)} of the table {plan.table} are"
+            if there
+            else (f"the table {plan.table} is")
+        )
+        raise ConfigurationError(
+            f"{lost} gone, though the ledger says what was stored there",
+            where=plan.where,
+            remedy="Bring them back, or name the connection anew and let it fill another schema.",
+        )
+
+
+def stored_progress(link: Link, plan: StreamPlan, lane: str) -> Progress:
+    """Where a stream stands on a lane."""
+    given = plan.stream.filter
+    of_lane = (plan.connection, plan.stream.name, lane)
+    query = progress(is_integer=given is not None and given.axis is Axis.INTEGER)
+    watermark, oldest, first_synced_at, last_full_at, last_complete = link.rows(query, of_lane)[0]
+    rows = link.rows(UNFINISHED, (*of_lane, last_complete))
+    unfinished = window_of(rows[0]) if rows else None
+    if unfinished is not None and plan.mode is Mode.OVERWRITE and not holds_parts(link, plan, unfinished):
+        unfinished = None
+    if not isinstance(watermark, int):
+        watermark, oldest = instant(watermark), instant(oldest)
+    return Progress(watermark, oldest, instant(first_synced_at), instant(last_full_at), unfinished)
+
+
+def stored_windows(link: Link, plan: StreamPlan) -> list[Window]:
+    """All ledger rows of a stream, oldest first."""
+    rows = link.rows(f"{select(WINDOWS)} order by number", (plan.connection, plan.stream.name))
+    return [window_of(row) for row in rows]
+
+
+def next_fence(link: Link, plan: StreamPlan, lane: str) -> int:
+    """Take a lane over."""
+    return link.rows(TAKE_FENCE, (plan.connection, plan.stream.name, lane))[0][0]
+
+
+def gathered_table(plan: StreamPlan) -> Table:
+    """Where parts of a whole read wait for their swap."""
+    text = f"{len(plan.connection)}:{plan.connection}{plan.stream.name}"
+    return Table(SCHEMA, f"gathered_{hashlib.sha256(text.encode()).hexdigest()[:16]}")
+
+
+def has_table(link: Link, table: Table) -> bool:
+    """Whether there is a table or view of this name."""
+    return bool(link.rows(link.dialect.columns_of, (table.schema, table.name)))
+
+
+def holds_parts(link: Link, plan: StreamPlan, window: Window) -> bool:
+    """Whether all records that earlier parts of this read put aside are still there.
+
+    They are not when another whole read of the stream began in between.
+    """
+    gathered = gathered_table(plan)
+    of_stream = (plan.connection, plan.stream.name)
+    wanted = link.rows(
+        f"select cast(coalesce(sum(gathered), 0) as bigint) from {WINDOWS.sql} "
+        f"where connection = $1 and stream = $2 and read_started_at = $3",
+        (*of_stream, window.read_started_at),
+    )[0][0]
+    if not has_table(link, gathered):
+        return wanted == 0
+    found = link.rows(
+        f"select count(*) from {qualified(gathered)} where {quote(GATHERED_READ)} = $1",
+        (window.read_started_at,),
+    )
+    return found[0][0] == wanted
+
+
+def stored_facts(link: Link, plan: StreamPlan, layout: Layout | None) -> TableFacts:
+    """What a stream's table says of itself; nothing of a table that is not there yet."""
+    rejected = link.rows(
+        f"select count(*) from {REJECTED_RECORDS.sql} where connection = $1 and stream = $2",
+        (plan.connection, plan.stream.name),
+    )[0][0]
+    if layout is None:
+        return TableFacts(rejected_count=rejected)
+    table, keys = qualified(plan.table), layout.key_columns
+    null_key = " or ".join(f"{quote(name)} is null" for name in keys) or "false"
+    count, first, last_min, last_max, null_keys = link.rows(
+        f"select count(*), min(first_seen), min(last_seen), max(last_seen), "
+        f"count(*) filter (where {null_key}) from {table}"
+    )[0]
+    duplicates = None
+    if keys and plan.mode is not Mode.APPEND:
+        duplicates = 0
+        if not link.dialect.capabilities.has_indexes:
+            duplicates = link.rows(
+                f"select coalesce(sum(n - 1), 0) from (select count(*) as n from {table} "
+                f"group by {listed(keys)} having count(*) > 1) d"
+            )[0][0]
+    return TableFacts(
+        row_count=count,
+        first_seen_min=instant(first),
+        last_seen_min=instant(last_min),
+        last_seen_max=instant(last_max),
+        rejected_count=rejected,
+        duplicate_keys=None if duplicates is None else int(duplicates),
+        null_keys=null_keys if keys else None,
+    )
+
+
+def _refuse_taken(link: Link, plan: StreamPlan) -> None:
+    remedy = "Give the connection another namespace or stream prefix."
+    owner = link.rows(OWNER, (plan.table.schema, plan.table.name))
+    if owner:
+        connection, stream = owner[0]
+        raise ConfigurationError(
+            f"the table {plan.table} belongs to connection '{connection}', stream '{stream}'",
+            where=plan.where,
+            remedy=remedy,
+        )
+    if has_table(link, plan.table):
+        raise ConfigurationError(
+            f"there is a table or view {plan.table} already, and no stream has made it",
+            where=plan.where,
+            remedy=remedy,
+        )
+
+
+def _refuse_moved(plan: StreamPlan, table: Table, key: tuple[str, ...], mode: Mode) -> None:
+    if table != plan.table:
+        raise ConfigurationError(
+            f"the stream was stored in the table {table} so far and would now go to {plan.table}",
+            where=plan.where,
+            remedy="Keep namespace and prefix as they were, or name the connection anew to begin afresh.",
+        )
+    if key != plan.stream.key:
+        raise ConfigurationError(
+            f"the table {table} was filled by the key ({', '.join(key)}), now it is "
+            f"({', '.join(plan.stream.key)})",
+            where=plan.where,
+            remedy="Keep the key, or name the connection anew and let it fill another schema.",
+        )
+    if key and mode is Mode.APPEND and plan.mode is not Mode.APPEND:
+        raise ConfigurationError(
+            f"the table {table} keeps all versions of a record (mode append) and cannot become one "
+            f"of the mode {plan.mode}",
+            where=plan.where,
+            remedy="Keep the mode, or name the connection anew and let it fill another schema.",
+        )

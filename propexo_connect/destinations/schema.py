@@ -1,0 +1,319 @@
+"""Tables coming into being and growing, inside the transaction of the step that needs it."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime
+
+from propexo_connect.destinations.base import Step
+from propexo_connect.destinations.dialect import Dialect, Link
+from propexo_connect.destinations.identifiers import listed, qualified, quote
+from propexo_connect.destinations.merge import (
+    HISTORY_COLUMNS,
+    Merge,
+    create_history,
+    create_table,
+)
+from propexo_connect.destinations.recall import gathered_table, has_table
+from propexo_connect.destinations.state import (
+    COLUMNS,
+    MIGRATIONS,
+    OWNER,
+    SCHEMA,
+    SCHEMA_CHANGES,
+    STREAMS,
+    TABLES,
+    VERSION,
+    VERSIONS,
+    create,
+    insert,
+    types_used,
+)
+from propexo_connect.model.errors import ConfigurationError, Defect, DestinationBusy, NoKey
+from propexo_connect.model.field import FieldType, Kind
+from propexo_connect.model.layout import Column, Layout
+from propexo_connect.model.stream import Mode, Table
+
+_ROWS_AT_ONCE = 500
+
+_TEXTS = {Kind.TEXT, Kind.JSON}
+_WIDER: dict[Kind, set[Kind]] = {
+    Kind.BOOLEAN: _TEXTS,
+    Kind.INTEGER: {Kind.DECIMAL, Kind.FLOAT, *_TEXTS},
+    Kind.DECIMAL: _TEXTS,
+    Kind.FLOAT: _TEXTS,
+    Kind.DATE: {Kind.DATETIME, Kind.TIMESTAMP, *_TEXTS},
+    Kind.TIMESTAMP: _TEXTS,
+    Kind.DATETIME: _TEXTS,
+    Kind.TIME: _TEXTS,
+    Kind.TEXT: {Kind.JSON},
+    Kind.JSON: {Kind.TEXT},
+    Kind.BINARY: set(),
+}
+"""What a column of a kind may be widened to."""
+
+
+def can_widen(before: FieldType, after: FieldType) -> bool:
+    """Whether a column may change from one type to the other without losing a value."""
+    if before.kind is Kind.DECIMAL and after.kind is Kind.DECIMAL:
+        whole = after.precision - after.scale >= before.precision - before.scale
+        return whole and after.scale >= before.scale
+    if before.kind is Kind.INTEGER and after.kind is Kind.DECIMAL:
+        return after.precision - after.scale >= 19
+    return before == after or after.kind in _WIDER[before.kind]
+
+
+def prepare(link: Link, version: int = VERSION, migrations: dict[int, tuple[str, ...]] | None = None) -> None:
+    """Make `_propexo`, or bring it up to this version.
+
+    Raises:
+        ConfigurationError: a newer version of the product has written it.
+    """
+    steps = MIGRATIONS if migrations is None else migrations
+    found = stored_version(link)
+    if found is None:
+        make_schema(link, SCHEMA)
+        types = {given: link.dialect.column_type(given) for given in types_used()}
+        for table in TABLES:
+            link.run(create(table, types))
+        link.run(insert(VERSIONS), (version,))
+        return
+    if found > version:
+        raise ConfigurationError(
+            f"the schema {SCHEMA} has version {found}, written by a newer release than this one",
+            expected=f"version {version} or older",
+            remedy="Update this installation.",
+        )
+    for step in range(found, version):
+        if step not in steps:
+            raise Defect(f"nothing leads from version {step} of the schema {SCHEMA} to the next")
+        for statement in steps[step]:
+            link.run(statement)
+    if found < version:
+        link.run(f"update {VERSIONS.sql} set version = $1", (version,))
+
+
+def stored_version(link: Link) -> int | None:
+    """The version of `_propexo`, None when there is none yet."""
+    if not has_table(link, VERSIONS.table):
+        return None
+    return link.rows(f"select version from {VERSIONS.sql}")[0][0]
+
+
+def make_schema(link: Link, name: str) -> None:
+    """A schema, when it is missing; a role that may not make any need not where it is there."""
+    if link.rows(link.dialect.schema_exists, (name,)):
+        return
+    if link.dialect.lock_schemas:
+        link.rows(link.dialect.lock_schemas)
+    link.run(f"create schema if not exists {quote(name)}")
+
+
+def make_table(link: Link, step: Step, created_at: datetime, failpoint: Callable[[str], None]) -> None:
+    """Register a stream and make its table, empty and without an index."""
+    plan, layout = step.plan, step.layout
+    row = (
+        plan.connection,
+        plan.stream.name,
+        plan.table.schema,
+        plan.table.name,
+        json.dumps(list(layout.key), ensure_ascii=False),
+        str(plan.mode),
+        False,
+        created_at,
+    )
+    link.run(insert(STREAMS), row)
+    failpoint("stream registered")
+    make_schema(link, plan.table.schema)
+    link.run(create_table(link.dialect, plan.table, layout))
+    failpoint("table made")
+    _store_names(link, step, layout.columns, 0, created_at)
+    failpoint("names stored")
+
+
+def grow_table(
+    link: Link, step: Step, stored: Layout, changed_at: datetime, failpoint: Callable[[str], None]
+) -> None:
+    """Add and widen the columns in which the step's layout differs from the stored one.
+
+    Raises:
+        DestinationBusy: another lane has changed the table since the step was typed; it must be typed again.
+    """
+    fresh, wider = differences(stored, step.layout, step.plan.where)
+    if not fresh and not wider:
+        return
+    gathered = gathered_table(step.plan)
+    tables = [step.plan.table, *([gathered] if has_table(link, gathered) else [])]
+    for column in fresh:
+        for table in tables:
+            wanted = link.dialect.column_type(column.type)
+            link.run(f"alter table {qualified(table)} add column {quote(column.name)} {wanted}")
+            failpoint("column added")
+    for before, column in wider:
+        name = quote(column.name)
+        value = link.dialect.converted(name, before, column.type)
+        for table in tables:
+            wanted = link.dialect.column_type(column.type)
+            link.run(link.dialect.widen_column(qualified(table), name, wanted, value))
+            failpoint("column widened")
+        link.run(
+            f"update {COLUMNS.sql} set {quote('type')} = $4 "
+            f"where connection = $1 and stream = $2 and field = $3",
+            (step.plan.connection, step.plan.stream.name, column.field, str(column.type)),
+        )
+    _store_names(link, step, fresh, len(stored.columns), changed_at)
+    failpoint("names stored")
+
+
+def differences(
+    stored: Layout, wanted: Layout, where: str
+) -> tuple[tuple[Column, ...], list[tuple[FieldType, Column]]]:
+    """The columns to be added, and those to be widened with the type they have.
+
+    Raises:
+        DestinationBusy: the stored layout is not one that the wanted one was made from.
+    """
+    known = {column.field: column for column in stored.columns}
+    fresh = tuple(column for column in wanted.columns if column.field not in known)
+    wider: list[tuple[FieldType, Column]] = []
+    stale = bool(known.keys() - wanted.fields)
+    taken = {column.name for column in stored.columns}
+    stale = stale or any(column.name in taken for column in fresh)
+    for column in wanted.columns:
+        before = known.get(column.field)
+        if before is None:
+            continue
+        stale = stale or before.name != column.name or not can_widen(before.type, column.type)
+        if before.type != column.type:
+            wider.append((before.type, column))
+    if stale:
+        raise DestinationBusy(
+            "the table's columns have changed since these records were typed",
+            where=where,
+            remedy="The step is typed again.",
+        )
+    return fresh, wider
+
+
+def refuse_wide(dialect: Dialect, step: Step) -> None:
+    """Turn down more columns than a table holds, before anything is staged.
+
+    Raises:
+        ConfigurationError: the person who set the connection up must select fields.
+    """
+    limit = dialect.capabilities.max_columns - len(HISTORY_COLUMNS)
+    if len(step.layout.columns) > limit:
+        raise ConfigurationError(
+            f"the stream has {len(step.layout.columns)} fields, and a table of {dialect.capabilities.name} "
+            f"holds {limit} at the most",
+            where=step.plan.where,
+            remedy="Select the fields that are needed.",
+        )
+
+
+def make_history(merge: Merge, link: Link, failpoint: Callable[[str], None]) -> None:
+    """The stream's history table, when it is asked for and not there yet.
+
+    Raises:
+        NoKey: without a key there are no versions of a record. ConfigurationError: the name is taken.
+    """
+    plan = merge.plan
+    if not merge.layout.key:
+        raise NoKey("a stream without a key has no history", where=plan.where, remedy="Set history: false.")
+    of_stream = (plan.connection, plan.stream.name)
+    condition = "where connection = $1 and stream = $2"
+    if link.rows(f"select has_history from {STREAMS.sql} {condition}", of_stream)[0][0]:
+        return
+    table = plan.table.beside("history")
+    if has_table(link, table):
+        raise ConfigurationError(
+            f"there is a table or view {table} already, and no stream has made it",
+            where=plan.where,
+            remedy="Give the connection another namespace or stream prefix, or set history: false.",
+        )
+    link.run(create_history(link.dialect, table))
+    index = link.dialect.history_index(index_name("versions", table), merge.history)
+    if index:
+        link.run(index)
+    link.run(f"update {STREAMS.sql} set has_history = true {condition}", of_stream)
+    failpoint("history table made")
+
+
+def refuse_streams_table(link: Link, table: Table) -> None:
+    """Keep a user's own asset from writing over a stream's table.
+
+    Raises:
+        ConfigurationError: the table is a stream's, its history, or one of ours.
+    """
+    owned = link.rows(OWNER, (table.schema, table.name)) or link.rows(
+        OWNER, (table.schema, table.name.removesuffix("__history"))
+    )
+    if owned or table.schema == SCHEMA:
+        raise ConfigurationError(
+            f"the table {table} is written by a connection", remedy="Let the asset write another table."
+        )
+
+
+def make_index(merge: Merge, link: Link) -> None:
+    """The index on what identifies a record, where the destination has indexes."""
+    is_unique = not merge.keeps_versions
+    name = index_name("key" if is_unique else "versions", merge.plan.table)
+    sql = link.dialect.key_index(quote(name), merge.table, listed(merge.identity), is_unique=is_unique)
+    if sql:
+        link.run(sql)
+
+
+def change_mode(merge: Merge, link: Link, before: Mode) -> None:
+    """Let a table that held one row per key keep versions from now on."""
+    if before is merge.plan.mode:
+        return
+    if merge.keeps_versions:
+        name = quote(index_name("key", merge.plan.table))
+        sql = link.dialect.drop_index(quote(merge.plan.table.schema), name)
+        if sql:
+            link.run(sql)
+        make_index(merge, link)
+    link.run(
+        f"update {STREAMS.sql} set mode = $3 where connection = $1 and stream = $2",
+        (merge.plan.connection, merge.plan.stream.name, str(merge.plan.mode)),
+    )
+
+
+def index_name(purpose: str, table: Table) -> str:
+    """A short name that no other table's index has."""
+    return f"{purpose}_{hashlib.sha256(str(table).encode()).hexdigest()[:16]}"
+
+
+def store_changes(link: Link, step: Step, changed_at: datetime) -> None:
+    """The step's drift, as events of the ledger."""
+    plan = step.plan
+    head = (plan.connection, plan.stream.name, step.window.sync_id, changed_at)
+    for first in range(0, len(step.changes), _ROWS_AT_ONCE):
+        part = step.changes[first : first + _ROWS_AT_ONCE]
+        values = [
+            value for one in part for value in (*head, one.kind, one.field, one.column, one.before, one.after)
+        ]
+        link.run(insert(SCHEMA_CHANGES, len(part)), values)
+
+
+def _store_names(
+    link: Link, step: Step, columns: tuple[Column, ...], ordinal: int, added_at: datetime
+) -> None:
+    plan = step.plan
+    for first in range(0, len(columns), _ROWS_AT_ONCE):
+        part = columns[first : first + _ROWS_AT_ONCE]
+        values = [
+            value
+            for place, column in enumerate(part, ordinal + first)
+            for value in (
+                plan.connection,
+                plan.stream.name,
+                column.field,
+                column.name,
+                str(column.type),
+                column.is_declared,
+                place,
+                added_at,
+            )
+        ]
+        link.run(insert(COLUMNS, len(part)), values)

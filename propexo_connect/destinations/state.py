@@ -1,0 +1,261 @@
+"""The schema `_propexo`: what a destination remembers of its streams, defined once for all of them.
+
+Statements use `$1`, `$2` … for parameters, which both destinations understand.
+"""
+
+from dataclasses import dataclass
+
+from propexo_connect.destinations.identifiers import listed, qualified, quote
+from propexo_connect.model.field import BOOLEAN, FLOAT, INTEGER, JSON, TEXT, TIMESTAMP, FieldType
+from propexo_connect.model.stream import Table
+
+SCHEMA = "_propexo"
+
+VERSION = 1
+"""Of the tables below; a destination with an older one is migrated, one with a newer one is refused."""
+
+MIGRATIONS: dict[int, tuple[str, ...]] = {}
+"""What leads from a version to the one after it: statements without parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateTable:
+    """One table of the schema; columns whose name ends in `?` may be null."""
+
+    name: str
+    columns: tuple[tuple[str, FieldType], ...]
+    key: tuple[str, ...] = ()
+    unique: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> Table:
+        """Its place."""
+        return Table(SCHEMA, self.name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its columns' names, in order."""
+        return tuple(name.rstrip("?") for name, _ in self.columns)
+
+    @property
+    def sql(self) -> str:
+        """Its name in a statement."""
+        return qualified(self.table)
+
+
+VERSIONS = StateTable("version", (("version", INTEGER),))
+
+STREAMS = StateTable(
+    "streams",
+    (
+        ("connection", TEXT),
+        ("stream", TEXT),
+        ("table_schema", TEXT),
+        ("table_name", TEXT),
+        ("key", JSON),
+        ("mode", TEXT),
+        ("has_history", BOOLEAN),
+        ("created_at", TIMESTAMP),
+    ),
+    key=("connection", "stream"),
+    unique=("table_schema", "table_name"),
+)
+"""Whose a table is. `key`: the source fields, as a JSON array."""
+
+COLUMNS = StateTable(
+    "columns",
+    (
+        ("connection", TEXT),
+        ("stream", TEXT),
+        ("field", TEXT),
+        ("column", TEXT),
+        ("type", TEXT),
+        ("is_declared", BOOLEAN),
+        ("ordinal", INTEGER),
+        ("added_at", TIMESTAMP),
+    ),
+    key=("connection", "stream", "field"),
+)
+"""The map from source fields to columns; a name never changes once it stands here."""
+
+FENCES = StateTable(
+    "fences",
+    (("connection", TEXT), ("stream", TEXT), ("lane", TEXT), ("number", INTEGER)),
+    key=("connection", "stream", "lane"),
+)
+"""The newest holder of each lane."""
+
+WINDOWS = StateTable(
+    "windows",
+    (
+        ("connection", TEXT),
+        ("stream", TEXT),
+        ("number", INTEGER),
+        ("reading", TEXT),
+        ("lane", TEXT),
+        ("tile_start?", TIMESTAMP),
+        ("tile_end?", TIMESTAMP),
+        ("tile_start_value?", INTEGER),
+        ("tile_end_value?", INTEGER),
+        ("requested_start?", TIMESTAMP),
+        ("requested_end?", TIMESTAMP),
+        ("requested_start_value?", INTEGER),
+        ("requested_end_value?", INTEGER),
+        ("zone", TEXT),
+        ("resolution_s", FLOAT),
+        ("filter_field?", TEXT),
+        ("declarations", JSON),
+        ("is_complete", BOOLEAN),
+        ("part", INTEGER),
+        ("attempt", INTEGER),
+        ("sync_id", TEXT),
+        ("fence", INTEGER),
+        ("started_at", TIMESTAMP),
+        ("read_started_at", TIMESTAMP),
+        ("finished_at", TIMESTAMP),
+        ("position?", TEXT),
+        ("read", INTEGER),
+        ("new", INTEGER),
+        ("changed", INTEGER),
+        ("unchanged", INTEGER),
+        ("superseded", INTEGER),
+        ("rejected", INTEGER),
+        ("gathered", INTEGER),
+        ("bytes_read", INTEGER),
+        ("request_count", INTEGER),
+        ("page_count", INTEGER),
+        ("retry_count", INTEGER),
+    ),
+    key=("connection", "stream", "number"),
+)
+"""The ledger: one row per commit, in the order of `number` within a stream.
+
+`gathered`: records that this part put aside for the swap of the mode `overwrite`; they are counted
+as read, new, changed and so on by the part that swaps them in.
+"""
+
+SCHEMA_CHANGES = StateTable(
+    "schema_changes",
+    (
+        ("connection", TEXT),
+        ("stream", TEXT),
+        ("sync_id", TEXT),
+        ("changed_at", TIMESTAMP),
+        ("kind", TEXT),
+        ("field", TEXT),
+        ("column?", TEXT),
+        ("before?", TEXT),
+        ("after?", TEXT),
+    ),
+)
+
+REJECTED_RECORDS = StateTable(
+    "rejected_records",
+    (
+        ("connection", TEXT),
+        ("stream", TEXT),
+        ("sync_id", TEXT),
+        ("read_at", TIMESTAMP),
+        ("reason", TEXT),
+        ("record", TEXT),
+    ),
+)
+
+TABLES = (STREAMS, COLUMNS, FENCES, WINDOWS, SCHEMA_CHANGES, REJECTED_RECORDS, VERSIONS)
+"""All of them; the version comes last, so that it stands only where all others do."""
+
+OF_STREAM = f"{quote('connection')} = $1 and {quote('stream')} = $2"
+"""The condition that picks the rows of one stream."""
+
+
+def create(given: StateTable, types: dict[FieldType, str]) -> str:
+    """The statement that makes a table."""
+    lines = [
+        f"{quote(name.rstrip('?'))} {types[kind]}{'' if name.endswith('?') else ' not null'}"
+        for name, kind in given.columns
+    ]
+    if given.key:
+        lines.append(f"primary key ({listed(given.key)})")
+    if given.unique:
+        lines.append(f"unique ({listed(given.unique)})")
+    return f"create table {given.sql} ({', '.join(lines)})"
+
+
+def types_used() -> frozenset[FieldType]:
+    """The types that a destination must spell for `create`."""
+    return frozenset(kind for table in TABLES for _, kind in table.columns)
+
+
+def insert(given: StateTable, row_count: int = 1) -> str:
+    """The statement that writes rows, with one parameter per column and row."""
+    width = len(given.columns)
+    rows = (
+        "(" + ", ".join(f"${row * width + place + 1}" for place in range(width)) + ")"
+        for row in range(row_count)
+    )
+    return f"insert into {given.sql} ({listed(given.names)}) values {', '.join(rows)}"
+
+
+def select(given: StateTable, names: tuple[str, ...] = ()) -> str:
+    """The query for the rows of one stream, `$1` and `$2` being its connection and name."""
+    return f"select {listed(names or given.names)} from {given.sql} where {OF_STREAM}"
+
+
+READ_FENCE = f"select {quote('number')} from {FENCES.sql} where {OF_STREAM} and {quote('lane')} = $3"
+TAKE_FENCE = (
+    f"insert into {FENCES.sql} ({listed(FENCES.names)}) values ($1, $2, $3, 1) "
+    f"on conflict ({listed(FENCES.key)}) do update "
+    f"set {quote('number')} = {FENCES.name}.{quote('number')} + 1 "
+    f"returning {quote('number')}"
+)
+HOLD_FENCE = (
+    f"update {FENCES.sql} set {quote('number')} = {quote('number')} "
+    f"where {OF_STREAM} and {quote('lane')} = $3 and {quote('number')} = $4"
+)
+"""Writes the fence's row without changing it: affects none, or fails, once a newer sync holds the lane."""
+
+NEXT_NUMBER = f"select coalesce(max({quote('number')}), 0) + 1 from {WINDOWS.sql} where {OF_STREAM}"
+
+OWNER = (
+    f"select {quote('connection')}, {quote('stream')} from {STREAMS.sql} "
+    f"where {quote('table_schema')} = $1 and {quote('table_name')} = $2"
+)
+
+
+def progress(*, is_integer: bool) -> str:
+    """The query for where a stream stands; `$3` is the lane.
+
+    Its row: watermark, oldest, first_synced_at, last_full_at, and the number of the lane's latest complete
+    row. For oldest the tiles are walked from the newest end back, and the first gap ends the walk; a tile
+    without a start reaches back without limit and answers with null.
+    """
+    start, end = ("tile_start_value", "tile_end_value") if is_integer else ("tile_start", "tile_end")
+    lowest = str(-(2**63)) if is_integer else "cast('-infinity' as timestamptz)"
+    return f"""
+with done as (
+  select *, coalesce({start}, {lowest}) as reach from {WINDOWS.sql}
+  where {OF_STREAM} and is_complete and {end} is not null
+), behind as (
+  select {end}, reach,
+    min(reach) over (order by {end} desc, reach desc
+      rows between unbounded preceding and 1 preceding) as reached
+  from done where reading in ('recurring', 'full', 'backsync')
+), gaps as (
+  select reach, sum(case when {end} < reached then 1 else 0 end)
+    over (order by {end} desc, reach desc rows between unbounded preceding and current row) as gap_count
+  from behind
+)
+select
+  (select max({end}) from done where reading in ('recurring', 'full')),
+  (select nullif(min(reach), {lowest}) from gaps where gap_count = 0),
+  (select min(started_at) from {WINDOWS.sql}
+    where {OF_STREAM} and is_complete and reading in ('recurring', 'full')),
+  (select max(read_started_at) from {WINDOWS.sql} where {OF_STREAM} and is_complete and reading = 'full'),
+  (select coalesce(max(number), 0) from {WINDOWS.sql} where {OF_STREAM} and is_complete and lane = $3)
+"""
+
+
+UNFINISHED = (
+    f"select {listed(WINDOWS.names)} from {WINDOWS.sql} where {OF_STREAM} and lane = $3 "
+    f"and not is_complete and position is not null and number > $4 order by number desc limit 1"
+)

@@ -1,0 +1,240 @@
+"""A connection as Dagster definitions: one subsettable multi-asset, its jobs, schedules and resources.
+
+A connection's streams are steps of one engine in one process, not processes of their own: they share a log-in
+and its limits, and a process costs Dagster three CPU seconds. Each stream is its own asset nevertheless:
+selected alone, reported the moment it is committed, failing alone, and retried alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any
+
+import dagster as dg
+
+from propexo_connect.connection.parse import Connection
+from propexo_connect.destinations.base import Session
+from propexo_connect.model.errors import ConnectError
+from propexo_connect.model.ledger import Window
+from propexo_connect.model.stream import StreamPlan
+from propexo_connect.orchestration.carry_out import carry_out
+from propexo_connect.orchestration.checks import (
+    check_specs,
+    keys_check,
+    ledger_check,
+    surprises_check,
+)
+from propexo_connect.orchestration.failure import (
+    NEVER_RETRY,
+    are_terminal,
+    connection_failure,
+    streams_failure,
+)
+from propexo_connect.orchestration.io_managers import DestinationIOManager, file_pool, io_manager
+from propexo_connect.orchestration.jobs import connection_jobs
+from propexo_connect.orchestration.metadata import result_metadata
+from propexo_connect.orchestration.naming import CONNECTION_TAG, op_name, slug
+from propexo_connect.orchestration.order import SyncConfig
+from propexo_connect.orchestration.resources import SourceResource
+from propexo_connect.orchestration.schedules import connection_schedules
+from propexo_connect.orchestration.specs import StreamAsset, Translate, source_spec, stream_assets
+from propexo_connect.sync.result import StreamResult
+
+EXECUTOR = dg.in_process_executor
+"""On every Definitions, so that runs without a job of their own do not fall back to a process a step."""
+
+Event = dg.MaterializeResult[Any] | dg.AssetCheckResult
+"""What a sync tells Dagster."""
+
+_RESUMED = "dagster/is_resume_retry"
+_PARENT = "dagster/parent_run_id"
+
+
+def connection_definitions(connection: Connection, translate: Translate | None = None) -> dg.Definitions:
+    """Everything that one connection brings, sensors excepted.
+
+    Needs neither network nor environment: secrets are read when a sync runs.
+
+    Raises:
+        ConfigurationError: there is no I/O manager for the destination.
+    """
+    destination_key, destination = io_manager(connection)
+    streams = stream_assets(connection, destination_key, translate)
+    source_key = f"source_{slug(connection.name)}"
+    source = SourceResource.of(connection)
+    sync = _sync_assets(connection, streams, source_key, destination_key)
+    jobs = connection_jobs(connection, streams)
+    return dg.Definitions(
+        assets=[source_spec(connection), sync],
+        jobs=jobs.all,
+        schedules=connection_schedules(connection, jobs.sync),
+        resources={
+            source_key: dg.ResourceDefinition.hardcoded_resource(source, description=source.description),
+            destination_key: destination,
+        },
+        executor=EXECUTOR,
+    )
+
+
+def _sync_assets(
+    connection: Connection, streams: Sequence[StreamAsset], source_key: str, destination_key: str
+) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=op_name(connection.name),
+        description=connection.description or None,
+        specs=[stream.spec for stream in streams],
+        check_specs=[spec for stream in streams for spec in check_specs(stream.plan, stream.key)],
+        # Without it Dagster takes streams that were not reported for materialized.
+        can_subset=True,
+        required_resource_keys={source_key, destination_key},
+        pool=file_pool(connection),
+        op_tags={CONNECTION_TAG: slug(connection.name)},
+    )
+    def sync(context: dg.AssetExecutionContext, config: SyncConfig) -> Iterator[Event]:
+        source: SourceResource = getattr(context.resources, source_key)
+        destination: DestinationIOManager = getattr(context.resources, destination_key)
+        yield from _Sync(context, connection, streams, source, destination).run(config)
+
+    return sync
+
+
+class _Sync:
+    """One run of a connection's multi-asset."""
+
+    def __init__(
+        self,
+        context: dg.AssetExecutionContext,
+        connection: Connection,
+        streams: Sequence[StreamAsset],
+        source: SourceResource,
+        destination: DestinationIOManager,
+    ) -> None:
+        self._context = context
+        self._connection = connection
+        self._source = source
+        self._destination = destination
+        self._checks = context.selected_asset_check_keys
+        selected = context.selected_asset_keys
+        wanted = selected - _done_before(context)
+        checked = {check.asset_key for check in self._checks} - selected
+        self._todo = {stream.plan.stream.name: stream for stream in streams if stream.key in wanted}
+        self._check_only = [stream for stream in streams if stream.key in checked]
+
+    def run(self, config: SyncConfig) -> Iterator[Event]:
+        """Sync what is selected; then fail, naming every stream that failed."""
+        failed: list[StreamResult] = []
+        done = 0
+        with self._failure_told(), ExitStack() as opened:
+            order = config.order(self._context.run.run_id, tuple(one.plan for one in self._todo.values()))
+            if not self._todo and not self._check_only:
+                self._context.log.info("Every stream was synced before the retry; nothing is left to do.")
+                return
+            session = opened.enter_context(self._destination.destination().open())
+            for stream in self._check_only:
+                yield from self._stored_checks(stream, session)
+            if not self._todo:
+                return
+            source = opened.enter_context(self._source.open())
+            ended = carry_out(
+                order,
+                source,
+                session,
+                self._connection.settings,
+                self._source.clock,
+                self._context.log.info,
+            )
+            opened.enter_context(closing(ended))
+            for result in parents_first(ended, frozenset(self._todo)):
+                if result.error is None:
+                    done += 1
+                    yield self._materialized(result, session)
+                else:
+                    failed.append(result)
+                    self._context.log.error(f"{result.plan.stream.name}: {result.error}")
+        if failed:
+            self._forbid_useless_retries(*(result.error for result in failed))
+            raise streams_failure(failed, done)
+
+    def _materialized(self, result: StreamResult, session: Session) -> dg.MaterializeResult[Any]:
+        stream = self._todo[result.plan.stream.name]
+        answers = (
+            ledger_check(stream.key, self._windows(session, stream.plan)),
+            surprises_check(stream.key, result.counts.rejected, result.changes),
+            keys_check(stream.key, result.facts),
+        )
+        return dg.MaterializeResult(
+            asset_key=stream.key,
+            metadata=result_metadata(result, self._context.run.run_id, self._source.clock.now()),
+            check_results=self._asked_for(answers),
+        )
+
+    def _stored_checks(self, stream: StreamAsset, session: Session) -> list[dg.AssetCheckResult]:
+        """The checks of a stream that is not to be synced, from what is stored."""
+        facts = session.facts(stream.plan)
+        answers = (
+            ledger_check(stream.key, self._windows(session, stream.plan)),
+            surprises_check(stream.key, facts.rejected_count, ()),
+            keys_check(stream.key, facts),
+        )
+        return self._asked_for(answers)
+
+    def _asked_for(self, answers: Iterable[dg.AssetCheckResult]) -> list[dg.AssetCheckResult]:
+        """Those that the stream has and that are selected."""
+        asked = {(check.asset_key, check.name) for check in self._checks}
+        return [answer for answer in answers if (answer.asset_key, answer.check_name) in asked]
+
+    def _windows(self, session: Session, plan: StreamPlan) -> list[Window] | None:
+        try:
+            return session.windows(plan)
+        except ConnectError as error:
+            # The records are committed: a ledger that cannot be asked now must not undo that.
+            self._context.log.warning(f"{plan.stream.name}: the ledger could not be asked: {error}")
+            return None
+
+    @contextmanager
+    def _failure_told(self) -> Generator[None]:
+        """Errors before and around the streams, said without a traceback of ours."""
+        try:
+            yield
+        except ConnectError as error:
+            self._forbid_useless_retries(error)
+            raise connection_failure(error, self._connection.name) from None
+
+    def _forbid_useless_retries(self, *errors: ConnectError | None) -> None:
+        """Keep Dagster from repeating what only a person can mend; must be said before the run fails."""
+        if are_terminal(errors):
+            self._context.instance.add_run_tags(self._context.run.run_id, NEVER_RETRY)
+
+
+def parents_first(results: Iterator[StreamResult], todo: frozenset[str]) -> Iterator[StreamResult]:
+    """The same results, none before that of its parent: Dagster refuses the other order.
+
+    Args:
+        todo: the streams that a result will come for.
+    """
+    ended: set[str] = set()
+    held: defaultdict[str, list[StreamResult]] = defaultdict(list)
+    for result in results:
+        parent = result.plan.stream.parent
+        if parent in todo and parent not in ended:
+            held[parent].append(result)
+            continue
+        ready = [result]
+        while ready:
+            first = ready.pop(0)
+            ended.add(first.plan.stream.name)
+            yield first
+            ready += held.pop(first.plan.stream.name, [])
+    for waiting in held.values():
+        yield from waiting
+
+
+def _done_before(context: dg.AssetExecutionContext) -> set[dg.AssetKey]:
+    """Streams that the run which this one resumes has materialized; the strategy FROM_FAILURE selects all."""
+    tags = context.run.tags
+    parent = tags.get(_PARENT)
+    if parent is None or tags.get(_RESUMED) != "true":
+        return set()
+    entries = context.instance.all_logs(parent, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    events = [entry.dagster_event for entry in entries]
+    return {event.asset_key for event in events if event is not None and event.asset_key is not None}
