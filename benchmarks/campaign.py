@@ -101,7 +101,8 @@ class Campaign:
             )
             return {
                 "kind": "rest", "url": self.rest.url, "paths": paths,
-                "records_at": "data", "next_at": "meta.next", "total_at": "meta.total", "page_size": PAGE_SIZE, "concurrency": workload.concurrency,
+                "records_at": "data", "next_at": "meta.next", "total_at": "meta.total",
+                "page_size": PAGE_SIZE, "concurrency": workload.concurrency,
                 "latency_ms": workload.latency_ms, "records": size,
             }  # fmt: skip
         if workload.source == "lineitem":

@@ -25,9 +25,9 @@ destination's transactions, and `"tables": {"records": "schema.table"}` when a s
  "since": null,                     # or an instant: no record before it needs to be read (merge, step run)
  "now": "2026-07-01T00:00:00+00:00",  # the clock to pass in: rises from step to step, after all cursors
  "destination": {"kind": "duckdb", "path": "…/destination.duckdb", "schema": "bench"}
-             or {"kind": "postgres", "dsn": "postgresql://…/bench_ours_…", "schema": "bench"},
+             or {"kind": "postgres", "dsn": "postgresql://…/bench_ours", "schema": "bench"},
  "is_orchestrated": false,          # true for ours_dagster: through Dagster, in process, SQLite storage
- "directory": "…"}                  # state of its own; the same for all steps of a measurement, empty at first
+ "directory": "…"}                  # state of its own; the same for all steps of one measurement
 ```
 
 Steps: `first` is a load into an empty destination; `second` reads the same again with nothing changed;

@@ -44,7 +44,7 @@ class Api:
         self._cache: dict[tuple[int, int], bytes] = {}
 
     def control(self, wish: dict[str, float]) -> dict[str, float]:
-        """Apply the named settings, render what can be kept, tell the state; requests count from the last call."""
+        """Apply the named settings, render what can be kept, tell the state and requests since last told."""
         with self._lock:
             if "records" in wish or "generation" in wish:
                 self.records = int(wish.get("records", self.records))

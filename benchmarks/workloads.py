@@ -15,8 +15,8 @@ SINCE = "2026-07-01T00:00:00+00:00"
 
 PYTHON_PEERS = ("dlt", "dlt_arrow", "sling", "singer", "airbyte")
 SINGER_DATABASE = (
-    "one JSON line a row through a pipe: at the rate of its REST pair (rest_postgres) 3,000,000 rows would take "
-    "about a quarter of an hour a round"
+    "one JSON line a row through a pipe: at the rate of its REST pair (rest_postgres) 2,000,000 rows would "
+    "take a quarter of an hour a round"
 )
 AIRBYTE_DATABASE = (
     "its PostgreSQL source is a Java connector in a container image, which cannot be fetched here"

@@ -1,1 +1,1 @@
-"""Connections as components; `dg scaffold defs` with `propexo_connect.components.ConnectionComponent` writes here."""
+"""Connections as components; `dg scaffold defs propexo_connect.components.ConnectionComponent` adds one."""

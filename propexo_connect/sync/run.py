@@ -51,6 +51,17 @@ def run_sync(
         sync.end()
 
 
+class _Stop(threading.Event):
+    """Set when this attempt is given up, or when the whole sync is stopped."""
+
+    def __init__(self, sync: threading.Event) -> None:
+        super().__init__()
+        self._sync = sync
+
+    def is_set(self) -> bool:
+        return self._sync.is_set() or super().is_set()
+
+
 @dataclass
 class _Course:
     """One stream's way through its attempts."""
@@ -120,7 +131,7 @@ class _Sync:
                 self._settings,
                 self._clock,
                 self._log,
-                threading.Event(),
+                _Stop(self._stop),
                 touched_at=self._clock.monotonic(),
             )
             course.current = attempt

@@ -200,7 +200,7 @@ def test_a_repull_leaves_the_watermark_alone(bench: Bench) -> None:
     bench.clock.move(DAY)
     bench.sync(plan)
     recurring = bench.rows(
-        "select tile_start, tile_end from _propexo.windows where kind = 'recurring' order by 1"
+        "select tile_start, tile_end from _propexo.windows where reading = 'recurring' order by 1"
     )
     assert recurring == [(NOON - 30 * DAY, NOON), (NOON, NOON + DAY)]
 
@@ -213,7 +213,7 @@ def test_a_backsync_goes_on_where_the_last_one_ended(bench: Bench) -> None:
     bench.sync(plan, reading=Reading.BACKSYNC, start=far)
     bench.sync(plan, reading=Reading.BACKSYNC, start=far)
     chunks = bench.rows(
-        "select tile_start, tile_end from _propexo.windows where kind = 'backsync' order by 2 desc"
+        "select tile_start, tile_end from _propexo.windows where reading = 'backsync' order by 2 desc"
     )
     assert chunks == [(NOON - 60 * DAY, NOON - 30 * DAY), (far, NOON - 60 * DAY)]
     assert bench.rows("select count(*) from elm.units") == [(3,)]
