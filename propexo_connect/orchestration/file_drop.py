@@ -1,11 +1,11 @@
 """Syncs that begin when files are dropped: a sensor over the folders of all `files` connections."""
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import TypedDict, cast
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any, cast
 
 import dagster as dg
 
@@ -14,36 +14,20 @@ from propexo_connect.connectors.files import FilesConfig
 from propexo_connect.connectors.files_listing import FoundFile, open_folder
 from propexo_connect.model.clock import Clock, SystemClock
 from propexo_connect.model.errors import ConnectError
+from propexo_connect.model.ledger import Reading
+from propexo_connect.orchestration.file_watch import Look, first_look, next_look
 from propexo_connect.orchestration.jobs import Job, sync_job_name
-from propexo_connect.orchestration.schedules import LOOK_EVERY_S, MOST_RUNS
+from propexo_connect.orchestration.naming import op_name
+from propexo_connect.orchestration.schedules import LOOK_EVERY_S, MOST_RUNS, is_waiting
 
 SHORTEST_REST = timedelta(seconds=5)
 """A file that changed within this time may still be written, whatever the connection says."""
 
 ONE_MORE_SECOND = timedelta(seconds=1)
-"""A sync reads files up to its lag before its start, and its run starts after the tick."""
-
-LONGEST_WAIT = timedelta(minutes=10)
-"""How long a folder in which something always changes holds its sync back."""
+"""A sync leaves out files that are younger than its lag, in whole seconds."""
 
 LOOKING_S = 20.0
 """What one tick may take; folders that it did not come to are first in the next."""
-
-
-class _Seen(TypedDict):
-    """What the cursor holds of a connection.
-
-    `digest` of the files that its last sync was asked for; `since` is when others were first seen that
-    had not come to rest, empty when there are none.
-    """
-
-    digest: str
-    since: str
-
-
-class _Cursor(TypedDict):
-    seen: dict[str, _Seen]
-    after: str
 
 
 def file_drop_sensor(
@@ -68,49 +52,46 @@ def file_drop_sensor(
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def file_drop(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        cursor = _read(context.cursor)
+        looks, after = _read(context.cursor)
         began_at = time.monotonic()
         requests: list[dg.RunRequest] = []
-        for connection in _from(watched, cursor["after"]):
+        for connection in _from(watched, after):
             if len(requests) == MOST_RUNS or time.monotonic() - began_at > LOOKING_S:
                 break
-            cursor["after"] = connection.name
+            after = connection.name
             try:
                 files = _files(connection, os.environ)
             except ConnectError as error:
                 context.log.warning(f"{connection.name}: {error}")
                 continue
-            before = cursor["seen"].get(connection.name)
-            after = _look(before, files, _rest(connection), time.now())
-            cursor["seen"][connection.name] = after
-            if before is not None and after["digest"] != before["digest"]:
-                requests.append(
-                    dg.RunRequest(
-                        run_key=f"{connection.name}:{after['digest']}",
-                        job_name=sync_job_name(connection.name),
-                    )
-                )
-        return dg.SensorResult(run_requests=requests, cursor=json.dumps(cursor, sort_keys=True))
+            rest, now = _rest(connection), time.now()
+            before = looks.get(connection.name)
+            if before is None:
+                looks[connection.name] = first_look(files, rest, now)
+                continue
+            look, reading = next_look(before, files, rest, now)
+            looks[connection.name] = look
+            # A run that waits will read them, too; a full read is another thing.
+            if reading is Reading.FULL or (
+                reading is not None and not is_waiting(context.instance, sync_job_name(connection.name))
+            ):
+                requests.append(_request(connection, look, reading))
+        cursor = {"looks": {name: asdict(look) for name, look in looks.items()}, "after": after}
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else "No files have come or changed, or they have not come to rest.",
+            cursor=json.dumps(cursor, sort_keys=True),
+        )
 
     return file_drop
 
 
-def _look(before: _Seen | None, files: Sequence[FoundFile], rest: timedelta, now: datetime) -> _Seen:
-    """What the cursor is to hold; a digest other than before asks for a sync.
-
-    A folder seen for the first time is the business of `changed_connections`, except for files that its
-    sync may have come too early for.
-    """
-    digest = _digest(files)
-    is_at_rest = all(file.modified_at <= now - rest for file in files)
-    if before is None:
-        return _Seen(digest=digest if is_at_rest else "", since="" if is_at_rest else now.isoformat())
-    if digest == before["digest"]:
-        return _Seen(digest=digest, since="")
-    since = datetime.fromisoformat(before["since"]) if before["since"] else now
-    if is_at_rest or now - since > LONGEST_WAIT:
-        return _Seen(digest=digest, since="")
-    return _Seen(digest=before["digest"], since=since.isoformat())
+def _request(connection: Connection, look: Look, reading: Reading) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=f"{connection.name}:{look.asked}",
+        job_name=sync_job_name(connection.name),
+        run_config={"ops": {op_name(connection.name): {"config": {"reading": str(reading)}}}},
+    )
 
 
 def _files(connection: Connection, environ: Mapping[str, str]) -> list[FoundFile]:
@@ -127,11 +108,6 @@ def _files(connection: Connection, environ: Mapping[str, str]) -> list[FoundFile
     return sorted({file for pattern in patterns for file in folder.find(pattern, config.max_files)})
 
 
-def _digest(files: Sequence[FoundFile]) -> str:
-    lines = (f"{file.path}\0{file.modified_at.isoformat()}\0{file.size_bytes}" for file in files)
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def _rest(connection: Connection) -> timedelta:
     lags = [plan.stream.filter.lag for plan in connection.plans if plan.stream.filter is not None]
     return max([*lags, SHORTEST_REST]) + ONE_MORE_SECOND
@@ -144,5 +120,6 @@ def _from(watched: Sequence[Connection], after: str) -> list[Connection]:
     return [*watched[start:], *watched[:start]]
 
 
-def _read(text: str | None) -> _Cursor:
-    return cast(_Cursor, json.loads(text)) if text else _Cursor(seen={}, after="")
+def _read(cursor: str | None) -> tuple[dict[str, Look], str]:
+    written: Any = json.loads(cursor) if cursor else {"looks": {}, "after": ""}
+    return {name: Look(**look) for name, look in written["looks"].items()}, written["after"]

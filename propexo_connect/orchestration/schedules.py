@@ -75,7 +75,11 @@ def interval_sensor(
                     dg.RunRequest(run_key=f"{connection.name}:{started[connection.name]}", job_name=job)
                 )
             started[connection.name] = now.isoformat()
-        return dg.SensorResult(run_requests=requests, cursor=json.dumps(started))
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else "No connection is due.",
+            cursor=json.dumps(started),
+        )
 
     return interval_syncs
 

@@ -52,6 +52,10 @@ def changed_connections_sensor(
                     job_name=sync_job_name(connection.name),
                 )
             )
-        return dg.SensorResult(run_requests=requests, cursor=json.dumps(seen, sort_keys=True))
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else "No connection is new or changed.",
+            cursor=json.dumps(seen, sort_keys=True),
+        )
 
     return changed_connections

@@ -17,8 +17,6 @@ from propexo_connect.orchestration.sensors import changed_connections_sensor
 from propexo_connect_tests.orchestration.bench import Bench
 from propexo_connect_tests.sync.pages import NOON, HandClock
 
-LONG_AGO = NOON - timedelta(days=1)
-
 
 def jobs_of(connections: list[Connection]) -> list[Any]:
     return [job for job in definitions_of(connections).jobs or () if job.name.endswith("_sync")]
@@ -139,6 +137,71 @@ def test_a_changed_file_starts_a_sync(folder: Path) -> None:
     watch.tick(sensor)
     put(folder, "leases.csv", "id\n1\n2\n")
     assert watch.tick(sensor) == ["exports"]
+
+
+def readings(watch: Watch, sensor: dg.SensorDefinition | None) -> list[str]:
+    """How the files are to be read that one tick finds."""
+    assert sensor is not None
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = sensor(dg.build_sensor_context(instance, cursor=watch.cursor))
+    assert isinstance(result, dg.SensorResult)
+    watch.cursor = result.cursor
+    requests = result.run_requests or ()
+    return [request.run_config["ops"]["sync_exports"]["config"]["reading"] for request in requests]
+
+
+def test_a_file_that_is_written_in_place_is_read_by_its_time(folder: Path) -> None:
+    clock = HandClock()
+    watch, sensor = Watch(), drops(clock, of_files(folder))
+    watch.tick(sensor)
+    clock.move(timedelta(minutes=5))
+    put(folder, "leases.csv", age=-timedelta(minutes=2))
+    assert readings(watch, sensor) == ["recurring"]
+
+
+def test_a_file_that_is_moved_in_with_an_old_time_calls_for_a_full_read(folder: Path) -> None:
+    """A recurring sync asks for files that are newer than its watermark, and would pass it over."""
+    put(folder, "leases_1.csv", age=timedelta(days=2))
+    clock = HandClock()
+    watch, sensor = Watch(), drops(clock, of_files(folder))
+    watch.tick(sensor)
+    clock.move(timedelta(minutes=5))
+    put(folder, "leases_2.csv", age=timedelta(days=1))
+    assert readings(watch, sensor) == ["full"]
+    clock.move(timedelta(minutes=5))
+    put(folder, "leases_3.csv", age=-timedelta(minutes=7))
+    assert readings(watch, sensor) == ["recurring"]
+
+
+def test_a_file_that_is_replaced_by_one_with_an_old_time_calls_for_a_full_read(folder: Path) -> None:
+    put(folder, "leases.csv", age=timedelta(days=2))
+    clock = HandClock()
+    watch, sensor = Watch(), drops(clock, of_files(folder))
+    watch.tick(sensor)
+    clock.move(timedelta(minutes=5))
+    put(folder, "leases.csv", "id\n7\n", age=timedelta(days=1))
+    assert readings(watch, sensor) == ["full"]
+
+
+def test_an_old_file_is_not_forgotten_while_a_young_one_comes_to_rest(folder: Path) -> None:
+    clock = HandClock()
+    watch, sensor = Watch(), drops(clock, of_files(folder))
+    watch.tick(sensor)
+    put(folder, "leases_1.csv", age=timedelta(days=1))
+    put(folder, "leases_2.csv", age=timedelta(0))
+    assert readings(watch, sensor) == []
+    clock.move(timedelta(minutes=2))
+    assert readings(watch, sensor) == ["full"]
+
+
+def test_files_that_are_taken_away_start_nothing(folder: Path) -> None:
+    put(folder, "leases_1.csv")
+    put(folder, "leases_2.csv")
+    watch, sensor = Watch(), drops(HandClock(), of_files(folder))
+    watch.tick(sensor)
+    (folder / "leases_1.csv").unlink()
+    assert watch.tick(sensor) == []
+    assert watch.tick(sensor) == []
 
 
 def test_a_file_of_no_stream_starts_nothing(folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""A fictional property company, and connections that replicate its systems."""
