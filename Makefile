@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo dev test check format bench scenario torture docs schema clean
+.PHONY: demo dev test check format bench torture schema clean
 
 demo: $(READY)
 	$(BIN)/python -m propexo_connect.demo
@@ -26,6 +26,9 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+torture: $(READY)
+	$(BIN)/python -m propexo_connect_tests.torture.campaign --kills 200
 
 schema: $(READY)
 	$(BIN)/python -m propexo_connect.connection.schema

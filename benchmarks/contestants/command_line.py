@@ -238,6 +238,8 @@ def _ingestr(job: Job) -> Command:
     ]  # fmt: skip
     for name in job.key:
         words += ["--primary-key", name]
+    if destination["kind"] == "duckdb":
+        words += ["--page-size", "100000", "--loader-file-size", "100000"]
     if job.cursor and job.since:
         words += ["--incremental-key", job.cursor, "--interval-start", job.since]
     return Command(words, {"HOME": str(home)}, job.directory)

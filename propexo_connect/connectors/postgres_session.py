@@ -13,6 +13,7 @@ from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
+import pyarrow as pa
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from propexo_connect.connectors import sql
@@ -97,7 +98,7 @@ class Session:
         """Turn the errors of both drivers into ours."""
         try:
             yield
-        except (psycopg.Error, adbc.Error, OSError) as error:
+        except (psycopg.Error, adbc.Error, pa.ArrowException, OSError) as error:
             raise self._classified(error) from error
 
     def _classified(self, error: BaseException) -> ConnectError:
@@ -138,6 +139,12 @@ def _permission(state: str | None, text: str, place: str) -> ConnectError:  # no
 
 def _unknown(state: str | None, text: str, place: str) -> ConnectError:  # noqa: ARG001
     return UnknownName(text, where=place, remedy="Check the names of database, schema, table and columns.")
+
+
+def _writing(state: str | None, text: str, place: str) -> ConnectError:  # noqa: ARG001
+    return ConfigurationError(
+        f"reading would have to write: {text}", where=place, remedy="Replicate a view that only reads."
+    )
 
 
 def _tls(state: str | None, text: str, place: str) -> ConnectError:  # noqa: ARG001
@@ -192,6 +199,7 @@ _KINDS = (
     ),
     (("42501",), ("permission denied",), _permission),
     (("3D000", "3F000", "42P01", "42703"), ("does not exist",), _unknown),
+    (("25006",), ("read-only transaction",), _writing),
     ((), ("certificate", "does not support ssl", "ssl was required", "sslmode"), _tls),
     (("55P03",), ("lock timeout",), _locked),
     (("57014",), ("statement timeout", "user request"), _cancelled),

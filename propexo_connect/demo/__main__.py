@@ -10,10 +10,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from rich.console import Console
@@ -36,7 +37,7 @@ class Line:
     """One stream's part of one sync, as its materialization tells it."""
 
     stream: str
-    metadata: dict[str, object]
+    metadata: Mapping[str, Any]
 
     def number(self, label: str) -> str:
         """A count, with thousands set apart."""

@@ -4,7 +4,7 @@ import csv
 import os
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -82,7 +82,7 @@ class World:
 
 
 @contextmanager
-def world(folder: Path = FOLDER) -> Iterator[World]:
+def world(folder: Path = FOLDER) -> Generator[World]:
     """The demo's systems on loopback, until the context ends."""
     now = datetime.now(UTC)
     population = happyco_demo_population(SEED, now)

@@ -2,9 +2,8 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
@@ -110,13 +109,6 @@ class Bench:
         with duckdb.connect(str(self.folder / "warehouse.duckdb")) as connection:
             connection.execute("set timezone = 'UTC'")
             return connection.execute(sql).fetchall()
-
-
-@contextmanager
-def at(clock: HandClock, instant: datetime) -> Iterator[None]:
-    """The clock set to an instant."""
-    clock.instant = instant
-    yield
 
 
 def units(*numbers: int, minutes: int = 0, **more: object) -> JsonPage:

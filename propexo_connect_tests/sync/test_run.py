@@ -12,7 +12,7 @@ from propexo_connect.model.errors import CredentialsRefused, Unreachable, Vendor
 from propexo_connect.model.ledger import Reading
 from propexo_connect.model.stream import Filter, Mode, StreamPlan, Table
 from propexo_connect_tests.sync.pages import NOON, page, plan_of
-from propexo_connect_tests.sync.scripted import Bench, units
+from propexo_connect_tests.sync.scripted import Bench, Served, units
 
 DAY = timedelta(days=1)
 UPDATED = Filter("updatedAt")
@@ -84,7 +84,8 @@ def test_a_passing_failure_is_tried_again_and_a_committed_step_is_not_read_twice
 
 
 def test_a_stream_gives_up_after_its_attempts(bench: Bench) -> None:
-    bench.source.will_serve("units", *([Unreachable("down")] for _ in range(5)))
+    down: list[list[Served]] = [[Unreachable("down")] for _ in range(5)]
+    bench.source.will_serve("units", *down)
     result = bench.sync(plan_of())["units"]
     assert isinstance(result.error, Unreachable)
     assert result.attempts == 3

@@ -1,0 +1,97 @@
+"""The command `propexo-connect`: whether a connection's source can be read, and what it offers.
+
+Exit codes: 0 all is well, 1 something a person must look at, 2 the command was not understood.
+"""
+
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from propexo_connect.connection.folder import load_connections
+from propexo_connect.connection.parse import Connection
+from propexo_connect.connection.problem import close
+from propexo_connect.connection.secret import resolve_secrets
+from propexo_connect.connectors.base import Source
+from propexo_connect.model.clock import SystemClock
+from propexo_connect.model.errors import ConnectError, UnknownName
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=True, help=__doc__.splitlines()[0] if __doc__ else None
+)
+
+Folder = Annotated[Path, typer.Option("--connections", help="The folder of the connection files.")]
+Name = Annotated[str, typer.Argument(help="The connection's name.")]
+
+_out = Console()
+_err = Console(stderr=True)
+
+
+@app.command()
+def check(name: Name, connections: Folder = Path("connections")) -> None:
+    """Tell for each stream of a connection whether it can be read, and whether the destination can be written."""
+    connection = _connection(connections, name)
+    with _opened(connection) as source:
+        found = source.check([plan.stream for plan in connection.plans])
+    table = Table("stream", "access")
+    for access in found:
+        table.add_row(escape(access.stream), "yes" if access.is_granted else escape(access.problem or ""))
+    _out.print(table)
+    where = f"destination '{connection.destination_kind.name}'"
+    config = resolve_secrets(connection.destination_config, os.environ, where=where)
+    destination = connection.destination_kind.configure(config)
+    destination.check()
+    _out.print(f"{escape(destination.address)} can be written.", soft_wrap=True)
+    if not all(access.is_granted for access in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def discover(name: Name, connections: Folder = Path("connections")) -> None:
+    """List the streams that a connection's source offers, with their keys and fields."""
+    connection = _connection(connections, name)
+    with _opened(connection) as source:
+        streams = source.discover()
+    table = Table("stream", "key", "fields", "description")
+    for stream in streams:
+        table.add_row(
+            escape(stream.name), ", ".join(stream.key), str(len(stream.fields)), escape(stream.description)
+        )
+    _out.print(table)
+
+
+def _connection(folder: Path, name: str) -> Connection:
+    loaded = load_connections(folder)
+    for connection in loaded.connections:
+        if connection.name == name:
+            return connection
+    for broken in loaded.broken:
+        if name in {broken.name, broken.file.stem}:
+            raise UnknownName(str(broken))
+    names = sorted(connection.name for connection in loaded.connections)
+    raise UnknownName(
+        f"there is no connection '{name}' in {folder}/",
+        expected=f"one of {', '.join(names)}" if names else "a folder with connection files",
+        remedy=close(name, names),
+    )
+
+
+def _opened(connection: Connection) -> AbstractContextManager[Source]:
+    """The source of a connection with its secrets resolved, until the context ends."""
+    where = f"source '{connection.connector.name}' of connection '{connection.name}'"
+    config = resolve_secrets(connection.source_config, os.environ, where=where)
+    return connection.connector.open(config, SystemClock())
+
+
+def main() -> None:
+    """Run the command; an error of the product is told in one paragraph."""
+    try:
+        app()
+    except ConnectError as error:
+        _err.print(escape(str(error)), style="red", soft_wrap=True)
+        raise SystemExit(1) from None
