@@ -34,7 +34,7 @@ _err = Console(stderr=True)
 
 @app.command()
 def check(name: Name, connections: Folder = Path("connections")) -> None:
-    """Tell for each stream of a connection whether it can be read, and whether the destination can be written."""
+    """Tell for each stream whether it can be read, and whether the destination can be written."""
     connection = _connection(connections, name)
     with _opened(connection) as source:
         found = source.check([plan.stream for plan in connection.plans])
