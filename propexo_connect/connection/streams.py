@@ -114,6 +114,7 @@ class Resolution:
             drift=_first(written.drift, self._written.drift, Drift.EVOLVE),
             history=_first(written.history, self._written.history, False),
             selected=selected,
+            excluded=self._excluded(stream, written, path),
             initial_window=_first(written.initial_window, self._written.initial_window, timedelta(days=30)),
             allow_empty=_first(written.allow_empty, self._written.allow_empty, False),
         )
@@ -206,32 +207,17 @@ class Resolution:
             return frozenset(
                 {*written.fields, *(str(name) for name in kept if not declared or name in declared)}
             )
-        if not written.exclude_fields:
-            return None
-        return self._without(stream, written.exclude_fields, path)
+        return None
 
-    def _without(self, stream: Stream, excluded: list[str], path: FieldPath) -> frozenset[str] | None:
-        declared = {field.name for field in stream.fields}
-        for name in excluded:
+    def _excluded(self, stream: Stream, written: WrittenStream, path: FieldPath) -> frozenset[str]:
+        for name in written.exclude_fields or ():
             place = (*path, "exclude_fields", name)
             self._known(stream, name, place)
             role = "the key" if name in stream.key else "the cursor" if name == stream.cursor else ""
             if role:
                 found = f"{quoted(name)}, which belongs to {role} of the stream '{stream.name}'"
                 self._refuse(place, found, "other fields", f"Records cannot be merged without {role}.")
-        if not declared:
-            self._refuse(
-                (*path, "exclude_fields"),
-                f"fields to leave out of '{stream.name}', whose fields only the source knows",
-                "`fields`, the list of those to keep",
-            )
-            return None
-        if stream.open_ended:
-            self.warnings.append(
-                f"stream '{stream.name}': with `exclude_fields` only fields known beforehand are copied; "
-                "new ones are left out, because one of them could hold what you exclude"
-            )
-        return frozenset(declared - set(excluded))
+        return frozenset(written.exclude_fields or ())
 
     def _check_reach(self, plan: StreamPlan, written: WrittenStream, path: FieldPath) -> None:
         """Warn or refuse before a source forgets records that no sync has read (SEMANTICS §9)."""

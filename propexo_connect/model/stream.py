@@ -159,6 +159,7 @@ class StreamPlan:
         connection: the connection's name, as the ledger records it.
         stream: with the connection's overrides of key, cursor and filter applied.
         selected: the source fields to keep, None for all; key and cursor are always kept.
+        excluded: source fields never to keep.
     """
 
     connection: str
@@ -168,6 +169,7 @@ class StreamPlan:
     drift: Drift = Drift.EVOLVE
     history: bool = False
     selected: frozenset[str] | None = None
+    excluded: frozenset[str] = frozenset()
     initial_window: timedelta = timedelta(days=30)
     allow_empty: bool = False
 
@@ -178,12 +180,9 @@ class StreamPlan:
 
     def wants(self, name: str) -> bool:
         """Whether the source field of this name is kept."""
-        return (
-            self.selected is None
-            or name in self.selected
-            or name in self.stream.key
-            or name == self.stream.cursor
-        )
+        if name in self.stream.key or name == self.stream.cursor:
+            return True
+        return name not in self.excluded and (self.selected is None or name in self.selected)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from propexo_connect.connectors.base import Meter, ReadContext, Source
 from propexo_connect.destinations.base import Session, Step
 from propexo_connect.model.clock import Clock
-from propexo_connect.model.errors import NoKey, Stalled
+from propexo_connect.model.errors import ConfigurationError, NoKey, Stalled
 from propexo_connect.model.layout import Change, Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import Mode, StreamPlan, SyncSettings
@@ -79,6 +79,14 @@ class Attempt:
                 remedy="Name the fields that identify a record with `key: […]`, "
                 "or choose `mode: append` or `mode: overwrite`.",
             )
+        kept = plan.excluded & {*plan.stream.key, plan.stream.cursor}
+        if kept:
+            raise ConfigurationError(
+                f"`exclude_fields` names {', '.join(map(repr, sorted(map(str, kept))))}, of the key or the cursor",
+                where=plan.where,
+                expected="other fields",
+                remedy="Records cannot be merged without them.",
+            )
         return plan
 
     def _read(self, assignment: Assignment, fence: int) -> None:
@@ -130,10 +138,12 @@ class Attempt:
 
     def _wanted(self) -> frozenset[str] | None:
         """The fields to ask for, None for all."""
-        if self.plan.selected is None:
-            return None
-        stream = self.plan.stream
-        return self.plan.selected | set(stream.key) | ({stream.cursor} if stream.cursor else set())
+        plan, stream = self.plan, self.plan.stream
+        known = {field.name for field in stream.fields}
+        if plan.selected is None:
+            # What a stream with unknown fields serves beyond is left out when it is decoded.
+            return frozenset(filter(plan.wants, known)) if plan.excluded and known else None
+        return plan.selected | set(stream.key) | ({stream.cursor} if stream.cursor else set())
 
     def _store(self, spool: Spool, window: Window, meter: Meter, *, is_complete: bool) -> Window:
         """Commit what the spool holds; returns the row that the next part starts from."""

@@ -118,7 +118,9 @@ def test_key_cursor_and_filter_field_are_kept_whatever_is_selected() -> None:
 
 
 def test_excluded_fields_are_left_out_and_nothing_else() -> None:
-    assert plan_of(exclude_fields=["note"]).selected == {"id", "updatedAt", "amount"}
+    plan = plan_of(exclude_fields=["note"])
+    assert (plan.selected, plan.excluded) == (None, {"note"})
+    assert [plan.wants(name) for name in ("note", "amount", "new")] == [False, True, True]
 
 
 @pytest.mark.parametrize(("field", "role"), [("id", "the key"), ("updatedAt", "the cursor")])
@@ -145,15 +147,8 @@ def test_a_field_that_an_open_stream_may_have_is_taken_with_a_warning() -> None:
     assert "'idd' is not among those that are known beforehand. Did you mean 'id'?" in found.warnings[0]
 
 
-def test_excluding_from_an_open_stream_closes_it_and_says_so() -> None:
-    found = parsed(streams={"visits": {"exclude_fields": ["note"]}})
-    assert found.plans[0].selected == {"updatedAt", "amount"}
-    assert "new ones are left out" in found.warnings[0]
-
-
-def test_excluding_from_a_stream_whose_fields_are_not_known_is_refused() -> None:
-    problem = problem_of("units", connection={"source": DATABASE}, exclude_fields=["ssn"])
-    assert "whose fields only the source knows" in problem.found
+def test_fields_can_be_excluded_that_only_the_source_knows() -> None:
+    assert plan_of("units", connection={"source": DATABASE}, exclude_fields=["ssn"]).excluded == {"ssn"}
 
 
 def test_a_stream_without_a_key_is_appended_by_default() -> None:

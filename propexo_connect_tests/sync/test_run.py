@@ -218,3 +218,17 @@ def test_a_backsync_goes_on_where_the_last_one_ended(bench: Bench) -> None:
     )
     assert chunks == [(NOON - 60 * DAY, NOON - 30 * DAY), (far, NOON - 60 * DAY)]
     assert bench.rows("select count(*) from elm.units") == [(3,)]
+
+
+def test_an_excluded_field_is_not_stored(bench: Bench) -> None:
+    bench.source.will_serve("units", [units(1, ssn="000-00-0000", name="a")])
+    bench.sync(replace(plan_of(), excluded=frozenset({"ssn"})))
+    columns = bench.rows("select column_name from information_schema.columns where table_name = 'units'")
+    assert ("ssn",) not in columns
+    assert ("name",) in columns
+
+
+def test_the_key_cannot_be_excluded_even_where_only_the_source_knew_it(bench: Bench) -> None:
+    result = bench.sync(replace(plan_of(), excluded=frozenset({"id"})))["units"]
+    assert result.error is not None
+    assert result.error.name == "ConfigurationError"
