@@ -188,7 +188,7 @@ def main() -> None:
         else dlt.destinations.postgres(destination["dsn"].replace("postgres@", "postgres:unused@")),
         dataset_name=destination["schema"],
     )
-    pipeline.run(list(resources()), loader_file_format="parquet" if into_duckdb else "csv")
+    pipeline.run(list(resources()), loader_file_format="parquet")
     assert pipeline.last_trace is not None
     steps = {
         step.step: step.finished_at - step.started_at

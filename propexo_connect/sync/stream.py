@@ -82,7 +82,7 @@ class Attempt:
         kept = plan.excluded & {*plan.stream.key, plan.stream.cursor}
         if kept:
             raise ConfigurationError(
-                f"`exclude_fields` names {', '.join(map(repr, sorted(map(str, kept))))}, of the key or the cursor",
+                f"`exclude_fields` names {', '.join(sorted(map(str, kept)))}, of the key or the cursor",
                 where=plan.where,
                 expected="other fields",
                 remedy="Records cannot be merged without them.",

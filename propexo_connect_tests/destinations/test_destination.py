@@ -29,7 +29,7 @@ from propexo_connect.model.errors import (
     Unreachable,
 )
 from propexo_connect_tests.destinations.conftest import ask, configured
-from propexo_connect_tests.destinations.kit import Bench, Sync, unit, units_plan
+from propexo_connect_tests.destinations.kit import Bench, unit, units_plan
 from propexo_connect_tests.destinations.proxy import CutAtCommit
 
 SECRET = "hunter2-canary"
@@ -156,7 +156,8 @@ def test_a_cut_connection_is_retryable_and_the_next_commit_has_a_new_one(postgre
         ask(
             "postgres",
             settings,
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'propexo-connect'",
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where application_name = 'propexo-connect'",
         )
         with pytest.raises(Unreachable):
             sync.commit([unit(2, "b")])
@@ -325,9 +326,8 @@ def test_a_table_is_read_in_batches_while_it_is_written_on(bench: Bench) -> None
 def test_a_memory_limit_that_is_too_small_is_told(tmp_path: Path) -> None:
     destination = configured("duckdb", {"path": str(tmp_path / "a.duckdb"), "memory_limit": "1MB"})
     with destination.open() as session:
-        sync = Sync(session, units_plan())
         with pytest.raises(SpaceExhausted, match="memory_limit"):
-            sync.commit([unit(number, "x" * 500) for number in range(20_000)])
+            session.take_fence(units_plan(), "recurring")
 
 
 def test_postgres_writes_with_nothing_on_its_search_path(postgres_url: str) -> None:
