@@ -64,12 +64,17 @@ class World:
 
     population: Population
     database_url: str
-    drop: Path
+    folder: Path
     environment: dict[str, str]
 
     def let_a_day_go_by(self) -> None:
         """Change what changes in a day: records, payments, a file more."""
         now = datetime.now(UTC)
+        self.live(now)
+        _remember(self.folder, now)
+
+    def live(self, now: datetime) -> None:
+        """Make the changes of a day that ends at an instant; the same changes for the same days."""
         advance(self.population, now)
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             connection.execute(
@@ -78,16 +83,15 @@ class World:
                 [now],
             )
             _pay(connection, 40, now)
-        _drop_leases(self.drop, self.population, 2)
+        _drop_leases(self.folder, self.population, 2)
 
 
 @contextmanager
 def world(folder: Path = FOLDER) -> Generator[World]:
-    """The demo's systems on loopback, until the context ends."""
-    now = datetime.now(UTC)
+    """The demo's systems on loopback, until the context ends; as an earlier demo in the folder left them."""
+    (folder / "drop").mkdir(parents=True, exist_ok=True)
+    now, *days = _lived(folder) or [datetime.now(UTC)]
     population = happyco_demo_population(SEED, now)
-    drop = folder / "drop"
-    drop.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:
         vendor = running.enter_context(HappyCo(population))
         # In a folder of its own for temporary files: run by root, the server runs as somebody else,
@@ -99,7 +103,7 @@ def world(folder: Path = FOLDER) -> Generator[World]:
             connection.execute(_TABLES)
             _move_in(connection)
             _pay(connection, 1_500, now)
-        _drop_leases(drop, population, 1)
+        _drop_leases(folder, population, 1)
         environment = {
             "HAPPYCO_DEMO_URL": vendor.url,
             "HAPPYCO_DEMO_EMAIL": vendor.credentials.email,
@@ -107,7 +111,23 @@ def world(folder: Path = FOLDER) -> Generator[World]:
             "PAYMENTS_DEMO_URL": server.url,
         }
         os.environ.update(environment)
-        yield World(population, server.url, drop, environment)
+        lived = World(population, server.url, folder, environment)
+        for day in days:
+            lived.live(day)
+        if not days:
+            _remember(folder, now, begins=True)
+        yield lived
+
+
+def _lived(folder: Path) -> list[datetime]:
+    """The beginning and the end of each day since, none before the first demo."""
+    days = folder / "days.txt"
+    return [datetime.fromisoformat(line) for line in days.read_text().split()] if days.exists() else []
+
+
+def _remember(folder: Path, day: datetime, *, begins: bool = False) -> None:
+    with (folder / "days.txt").open("w" if begins else "a") as days:
+        days.write(f"{day.isoformat()}\n")
 
 
 def _move_in(connection: psycopg.Connection) -> None:
@@ -140,13 +160,16 @@ def _pay(connection: psycopg.Connection, count: int, now: datetime) -> None:
             )
 
 
-def _drop_leases(drop: Path, population: Population, number: int) -> None:
-    """Write the n-th file of the drop: the first has a lease for each unit, later ones the renewed."""
+def _drop_leases(folder: Path, population: Population, number: int) -> None:
+    """Write the n-th file of the drop, once: the first has a lease for each unit, later ones the renewed."""
+    dropped = folder / "drop" / f"leases-{number}.csv"
+    if dropped.exists():
+        return
     chance = random.Random(SEED * number)
     units = sorted(str(unit["id"]) for unit in population.truth("units").values())
     chosen = units if number == 1 else chance.sample(units, 25)
     # Written beside and moved into place, as a well-behaved system does.
-    partial = drop / f".leases-{number}.partial"
+    partial = dropped.with_suffix(".partial")
     with partial.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["lease_id", "unit_id", "tenant", "zip", "rent", "starts_on", "ends_on", "renewed"])
@@ -157,4 +180,4 @@ def _drop_leases(drop: Path, population: Population, number: int) -> None:
             ends = starts + timedelta(days=364)
             zip_code = f"0{chance.randrange(1000, 9999)}"
             rows.writerow([f"L-{unit}", unit, tenant, zip_code, rent, starts, ends, number > 1])
-    partial.replace(drop / f"leases-{number}.csv")
+    partial.replace(dropped)

@@ -325,9 +325,8 @@ def test_a_table_is_read_in_batches_while_it_is_written_on(bench: Bench) -> None
 
 def test_a_memory_limit_that_is_too_small_is_told(tmp_path: Path) -> None:
     destination = configured("duckdb", {"path": str(tmp_path / "a.duckdb"), "memory_limit": "1MB"})
-    with destination.open() as session:
-        with pytest.raises(SpaceExhausted, match="memory_limit"):
-            session.take_fence(units_plan(), "recurring")
+    with destination.open() as session, pytest.raises(SpaceExhausted, match="memory_limit"):
+        session.take_fence(units_plan(), "recurring")
 
 
 def test_postgres_writes_with_nothing_on_its_search_path(postgres_url: str) -> None:

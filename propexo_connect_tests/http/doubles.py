@@ -117,7 +117,8 @@ def everything_said(error: BaseException) -> str:
 class RawServer:
     """A loopback server that answers each request with bytes as they are given; the last ones for ever.
 
-    `None` closes the connection without a word. After bytes that end with `CLOSE` it closes, too.
+    `None` closes the connection without a word. After bytes that end with `CLOSE` it closes, too, and sets
+    `has_closed`.
     """
 
     CLOSE = b"<close>"
@@ -128,6 +129,7 @@ class RawServer:
         self.port: int = listener.getsockname()[1]
         self.received: list[bytes] = []
         self.connection_count = 0
+        self.has_closed = threading.Event()
         self.wrap: Callable[[socket.socket], socket.socket] = lambda link: link
 
     @property
@@ -149,6 +151,7 @@ class RawServer:
                     self._converse(wrapped)
             except OSError:
                 link.close()
+            self.has_closed.set()
 
     def _converse(self, link: socket.socket) -> None:
         while request := self._request(link):

@@ -381,6 +381,7 @@ ELSEWHERE = [
     "https://api.example.com@evil.test/records",
     "https://api.example.com:8443/records",
     "http://api.example.com/v2/records",
+    "http://api.example.com:443/v2/records",
     "//evil.example.com/records",
     "https://user:password@api.example.com/v2/records",
     "file:///etc/passwd",

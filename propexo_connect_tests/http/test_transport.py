@@ -85,6 +85,7 @@ def test_an_answer_that_ends_with_the_connection_is_taken_and_the_connection_dro
 def test_a_connection_that_was_closed_meanwhile_is_replaced() -> None:
     with raw_server(http(b"one") + RawServer.CLOSE, http(b"two")) as server, opened() as transport:
         assert get(transport, server.url) == b"one"
+        assert server.has_closed.wait(5)
         assert get(transport, server.url) == b"two"
         assert server.connection_count == 2
 
