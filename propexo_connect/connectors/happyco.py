@@ -1,7 +1,7 @@
 """HappyCo: account, properties, units, inspections, work orders, members.
 
-API      external GraphQL API, one address, read 2026-01-10 from the vendor's partner pages and its published
-         client (github.com/findingsimple/hppy-connect). The older gRPC API is not used.
+API      external GraphQL API, one address, as the vendor's partner pages show it and its published
+         client does (github.com/findingsimple/hppy-connect). The older gRPC API is not used.
 Auth     log-in mutation (e-mail and password, or client id and secret of a plugin) gives a bearer token; its
          expiry is text of epoch milliseconds. No refresh: log in again. Accounts with SSO need a plugin.
 Limits   no number is published; 429 with Retry-After in seconds. At most 100 records a page.

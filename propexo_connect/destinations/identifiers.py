@@ -22,8 +22,9 @@ def quote(name: str) -> str:
 
 
 def qualified(table: Table) -> str:
-    """A table with its schema, both quoted."""
-    return f"{quote(table.schema)}.{quote(table.name)}"
+    """A table with its schema, and with its catalog where it has one, all quoted."""
+    parts = (table.catalog, table.schema, table.name) if table.catalog else (table.schema, table.name)
+    return ".".join(map(quote, parts))
 
 
 def listed(names: tuple[str, ...] | list[str], alias: str = "") -> str:

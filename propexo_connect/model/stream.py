@@ -138,10 +138,14 @@ class Drift(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Where a stream lands: schema and table of the destination, both already safe names."""
+    """Where a stream lands: schema and table of the destination, both already safe names.
+
+    `catalog` is set by a destination that would else take a schema for a database of the same name.
+    """
 
     schema: str
     name: str
+    catalog: str = ""
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"

@@ -232,3 +232,13 @@ def test_the_key_cannot_be_excluded_even_where_only_the_source_knew_it(bench: Be
     result = bench.sync(replace(plan_of(), excluded=frozenset({"id"})))["units"]
     assert result.error is not None
     assert result.error.name == "ConfigurationError"
+
+
+def test_a_schema_may_be_named_like_the_file(bench: Bench) -> None:
+    """DuckDB calls the opened file by its name, and a connection's tables lie in a schema of its name."""
+    plan = replace(plan_of(), table=Table("warehouse", "units"), history=True)
+    bench.source.will_serve("units", [units(1)], [units(1, 2)])
+    bench.sync(plan)
+    result = bench.sync(plan)["units"]
+    assert (result.error, result.counts) == (None, Counts(read=2, new=1, unchanged=1))
+    assert bench.destination.read_table("warehouse", "units", None).read_all().num_rows == 2

@@ -4,6 +4,7 @@ import itertools
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -36,6 +37,11 @@ def connect_file(path: str, settings: dict[str, Any]) -> duckdb.DuckDBPyConnecti
     """Open a file, and make its folder when it is missing."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     return duckdb.connect(path, config=settings)
+
+
+def catalog_of(connection: duckdb.DuckDBPyConnection) -> str:
+    """How DuckDB calls the opened file: by its name without the ending."""
+    return str(connection.execute("select current_database()").fetchall()[0][0])
 
 
 class DuckDB:
@@ -86,9 +92,9 @@ class DuckDB:
         return pa.RecordBatchReader.from_batches(reader.schema, batches())
 
     def write_table(self, schema: str, table: str, records: pa.RecordBatchReader) -> int:
-        target = Table(schema, table)
         name = f"asset_{next(_names)}"
         with closing(self._connection()) as connection, _errors(self._path), _transaction(connection) as link:
+            target = Table(schema, table, catalog_of(connection))
             prepare(link)
             refuse_streams_table(link, target)
             make_schema(link, schema)
@@ -115,6 +121,7 @@ class DuckDBSession:
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: str) -> None:
         self._root = connection
         self._path = path
+        self._catalog = catalog_of(connection)
         self._commits = threading.Lock()
         self._opening = threading.Lock()
         self._own = threading.local()
@@ -142,7 +149,7 @@ class DuckDBSession:
         failpoint = failpoints.armed()
         with self._commits, _errors(self._path, step.plan), _transaction(self._cursor()) as link:
             failpoint("transaction begun")
-            window = store(link, step, finished_at, failpoint)
+            window = store(link, replace(step, plan=self._here(step.plan)), finished_at, failpoint)
             link.connection.commit()
             failpoint("committed")
             return window
@@ -153,7 +160,11 @@ class DuckDBSession:
 
     def facts(self, plan: StreamPlan) -> TableFacts:
         with _errors(self._path, plan), _transaction(self._cursor()) as link:
-            return recall.stored_facts(link, plan, recall.stored_layout(link, plan))
+            return recall.stored_facts(link, self._here(plan), recall.stored_layout(link, plan))
+
+    def _here(self, plan: StreamPlan) -> StreamPlan:
+        """The plan with its table's catalog: a schema may be named like the file."""
+        return replace(plan, table=replace(plan.table, catalog=self._catalog))
 
     def close(self) -> None:
         """Close the connections of all threads."""
