@@ -145,7 +145,7 @@ class Table:
 
     schema: str
     name: str
-    catalog: str = ""
+    catalog: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"

@@ -239,6 +239,7 @@ def test_a_schema_may_be_named_like_the_file(bench: Bench) -> None:
     plan = replace(plan_of(), table=Table("warehouse", "units"), history=True)
     bench.source.will_serve("units", [units(1)], [units(1, 2)])
     bench.sync(plan)
+    bench.clock.move(DAY)
     result = bench.sync(plan)["units"]
     assert (result.error, result.counts) == (None, Counts(read=2, new=1, unchanged=1))
     assert bench.destination.read_table("warehouse", "units", None).read_all().num_rows == 2
