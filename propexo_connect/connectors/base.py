@@ -190,11 +190,16 @@ class Connector(Protocol):
         streams: those that are known without asking; empty when each system has its own.
     """
 
-    name: str
-    title: str
-    category: str
-    kind: str
-    config: type[BaseModel]
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def category(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def config(self) -> type[BaseModel]: ...
 
     def streams(self, config: BaseModel) -> Sequence[Stream]:
         """The streams known without any network access; empty when each system has its own."""

@@ -191,7 +191,12 @@ class _Sync:
         course.changes += attempt.changes
         course.plan = attempt.plan
         policy = self._settings.stream_retry
-        if error is not None and error.retryable and course.attempts < policy.attempts:
+        if (
+            error is not None
+            and error.retryable
+            and course.attempts < policy.attempts
+            and _is_soon(error, policy)
+        ):
             wait_s = _wait_s(policy, course.attempts, error)
             self._log(
                 f"{course.plan.stream.name}: attempt {course.attempts} of {policy.attempts} failed "
@@ -238,8 +243,16 @@ def _wait_s(policy: RetryPolicy, attempts: int, error: ConnectError) -> float:
     wait = wait_random_exponential(
         multiplier=policy.first_wait.total_seconds(), max=policy.longest_wait.total_seconds()
     )
-    asked = error.retry_after_s if isinstance(error, RateLimited | VendorFault) else None
-    return max(wait(state), asked or 0.0)
+    return max(wait(state), _asked_s(error))
+
+
+def _asked_s(error: ConnectError) -> float:
+    return (error.retry_after_s or 0.0) if isinstance(error, RateLimited | VendorFault) else 0.0
+
+
+def _is_soon(error: ConnectError, policy: RetryPolicy) -> bool:
+    """Whether the vendor lets us come back within this sync; else the next one does."""
+    return _asked_s(error) <= policy.longest_wait.total_seconds()
 
 
 def _defect(error: Exception, where: str) -> ConnectError:

@@ -10,7 +10,7 @@ from datetime import datetime
 from propexo_connect.connectors.base import Meter, ReadContext, Source
 from propexo_connect.destinations.base import Session, Step
 from propexo_connect.model.clock import Clock
-from propexo_connect.model.errors import ConfigurationError, NoKey, Stalled
+from propexo_connect.model.errors import ConfigurationError, Fenced, NoKey, Stalled, TerminalError
 from propexo_connect.model.layout import Change, Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import Mode, StreamPlan, SyncSettings
@@ -66,7 +66,16 @@ class Attempt:
         if not todo:
             self.log(f"{self.plan.stream.name}: nothing to read, the last tile ends at {progress.watermark}")
         for assignment in todo:
-            self._read(assignment, fence)
+            try:
+                self._read(assignment, fence)
+            except TerminalError as error:
+                if assignment.position is None or self.windows or isinstance(error, Fenced):
+                    raise
+                # A vendor may have forgotten the position; from the start nothing is lost but time.
+                self.log(
+                    f"{self.plan.stream.name}: it cannot be taken up again, so the tile starts anew ({error})"
+                )
+                self._read(replace(assignment, position=None, read_started_at=None), fence)
 
     def _prepared(self) -> StreamPlan:
         plan = replace(self.plan, stream=self.source.prepare(self.plan.stream))

@@ -8,7 +8,13 @@ from threading import Event
 import pytest
 
 from propexo_connect.model.counts import Counts
-from propexo_connect.model.errors import CredentialsRefused, Unreachable, VendorFault
+from propexo_connect.model.errors import (
+    CredentialsRefused,
+    RateLimited,
+    UnknownName,
+    Unreachable,
+    VendorFault,
+)
 from propexo_connect.model.ledger import Reading
 from propexo_connect.model.stream import Filter, Mode, StreamPlan, Table
 from propexo_connect_tests.sync.pages import NOON, page, plan_of
@@ -243,3 +249,24 @@ def test_a_schema_may_be_named_like_the_file(bench: Bench) -> None:
     result = bench.sync(plan)["units"]
     assert (result.error, result.counts) == (None, Counts(read=2, new=1, unchanged=1))
     assert bench.destination.read_table("warehouse", "units", None).read_all().num_rows == 2
+
+
+def test_a_position_that_the_vendor_forgot_starts_the_tile_anew(bench: Bench) -> None:
+    plan = plan_of()
+    plan = replace(plan, stream=replace(plan.stream, resumable=True))
+    bench.settings = replace(bench.settings, step_bytes=20)
+    first = replace(units(1, 2), position="after-2")
+    bench.source.will_serve(
+        "units", [first, Unreachable("cut off")], [UnknownName("no such cursor")], [units(1, 2), units(3)]
+    )
+    result = bench.sync(plan)["units"]
+    assert result.error is None
+    assert [position for _, _, position in bench.source.asked] == [None, "after-2", None]
+    assert bench.rows("select count(*) from elm.units") == [(3,)]
+
+
+def test_a_vendor_that_asks_for_a_long_rest_gets_it(bench: Bench) -> None:
+    bench.source.will_serve("units", [RateLimited("come back tomorrow", retry_after_s=86_400)])
+    result = bench.sync(plan_of())["units"]
+    assert isinstance(result.error, RateLimited)
+    assert result.attempts == 1

@@ -78,9 +78,9 @@ class DuckDB:
 
     def read_table(self, schema: str, table: str, columns: list[str] | None) -> pa.RecordBatchReader:
         wanted = listed(columns) if columns else "*"
-        query = f"select {wanted} from {qualified(Table(schema, table))}"
         with ExitStack() as stack:
             connection = stack.enter_context(closing(self._connection()))
+            query = f"select {wanted} from {qualified(Table(schema, table, catalog_of(connection)))}"
             with _errors(self._path):
                 reader = _reader(connection.sql(query))
             ending = stack.pop_all()  # from here on the reader keeps the connection
