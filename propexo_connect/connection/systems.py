@@ -29,8 +29,10 @@ _REFERENCE_SAFE = (str, PurePath, SecretStr, BaseModel, dict, list, tuple)
 class System(Protocol):
     """What connectors and kinds of destinations have in common."""
 
-    name: str
-    config: type[BaseModel]
+    @property
+    def name(self) -> str: ...
+    @property
+    def config(self) -> type[BaseModel]: ...
 
 
 Code = TypeVar("Code", bound=System)

@@ -1,6 +1,8 @@
 """The bytes of a file: decompressed, capped, and looked at before anybody believes its name."""
 
+import codecs
 import io
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -79,6 +81,9 @@ class Caps:
     record_bytes: int
 
 
+_NOTHING = Caps(0, 1, 0)
+
+
 def named_format(name: str) -> tuple[Format | None, Compression | None]:
     """What the endings of a file's name promise."""
     stem, packing = name.lower(), None
@@ -134,8 +139,6 @@ class CappedReader(io.RawIOBase):
         self._caps = caps
         self._where = where
         self.decoded_bytes = 0
-        self.tail = b""
-        """The last bytes that were read, at most `TAIL_BYTES`."""
 
     def readable(self) -> bool:
         return True
@@ -165,7 +168,6 @@ class CappedReader(io.RawIOBase):
                 "Copy it again; write files under another name and rename them when they are whole.",
             ) from error
         self.decoded_bytes += len(piece)
-        self.tail = (self.tail + piece[-TAIL_BYTES:])[-TAIL_BYTES:]
         self._check()
         return piece
 
@@ -184,6 +186,47 @@ class CappedReader(io.RawIOBase):
                 where=self._where,
                 remedy="If it is no archive bomb, raise max_ratio.",
             )
+
+
+class Utf8Reader:
+    """The text of a stream in UTF-8, whatever its encoding; safe to shut while another thread reads.
+
+    Text that is UTF-8 already is passed on as it is, byte order mark included.
+    """
+
+    def __init__(self, stream: CappedReader, codec: str) -> None:
+        self._stream = stream
+        self._decoder = None if codec == "utf-8-sig" else codecs.getincrementaldecoder(codec)()
+        self._waiting = b""
+        self._is_over = False
+        self._lock = threading.Lock()
+        self.tail = b""
+        """The last bytes that were read, at most `TAIL_BYTES`."""
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes; empty at the end, and once it is shut.
+
+        Raises:
+            UnicodeError: bytes that are not in the encoding. FileMismatch: as `CappedReader`.
+        """
+        with self._lock:
+            piece = self._stream.read(size) if self._decoder is None else self._decoded(size, self._decoder)
+            self.tail = (self.tail + piece[-TAIL_BYTES:])[-TAIL_BYTES:]
+            return piece
+
+    def _decoded(self, size: int, decoder: codecs.IncrementalDecoder) -> bytes:
+        while not self._waiting and not self._is_over:
+            piece = self._stream.read(size)
+            self._is_over = not piece
+            self._waiting = decoder.decode(piece, self._is_over).encode()
+        piece, self._waiting = self._waiting[:size], self._waiting[size:]
+        return piece
+
+    def shut(self) -> None:
+        """Let nobody read on; returns when nobody does."""
+        with self._lock:
+            self._stream = CappedReader(io.BytesIO(), None, _NOTHING, "")
+            self._waiting, self._is_over = b"", True
 
 
 def packing_of(handle: IO[bytes], name: str, given: Compression, where: str) -> Compression:

@@ -6,6 +6,8 @@ An empty cell without quotes is absent (null); `""` is an empty text. Blank line
 import codecs
 import csv
 import io
+import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -13,13 +15,13 @@ from itertools import count
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from propexo_connect.connectors.files_content import TAIL_BYTES, CappedReader, Caps
+from propexo_connect.connectors.files_content import TAIL_BYTES, CappedReader, Caps, Utf8Reader
 from propexo_connect.model.errors import FileMismatch
 
 _HEADER_BYTES = 1024 * 1024
-_EITHER = frozenset({"utf-16", "utf-32"})
-"""Encodings whose byte order the file itself tells."""
-_UTF8 = frozenset({"utf-8", "utf-8-sig"})
+_BLOCK_BYTES = 1024 * 1024
+"""What Arrow parses at once; it reads some blocks ahead, so that small ones keep memory flat."""
+_RELEASE_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Dialect:
     def codec(self) -> str:
         """The encoding under Python's own name; a byte order mark is never part of UTF-8 text."""
         name = codecs.lookup(self.encoding).name
-        return "utf-8-sig" if name in _UTF8 else name
+        return "utf-8-sig" if name == "utf-8" else name
 
 
 def read_csv(
@@ -63,15 +65,14 @@ def read_csv(
     done = 0
     # A record larger than a block is met with larger blocks, up to the cap; nothing is given twice.
     for power in count():
-        block_bytes = min(max(page_bytes, 64 * 1024) * 8**power, max(caps.record_bytes, 64 * 1024))
+        block_bytes = min(_BLOCK_BYTES * 8**power, max(caps.record_bytes, 64 * 1024))
+        stream, last = Utf8Reader(reopen(), dialect.codec), None
         try:
-            stream, last = reopen(), None
-            for table in _blocks(stream, dialect, names, columns, block_bytes, skipped=done):
+            blocks = _blocks(stream, dialect, names, columns, block_bytes)
+            for table in _pages(blocks, page_bytes, skipped=done):
                 yield table.select(wanted)
                 done += table.num_rows
                 last = table.column(names[-1])[-1].as_py()
-            if last is not None and _ends_in_quote(last, len(names), stream, reopen, dialect):
-                raise _mismatched(where, "every quote closed", "one that is still open at the end")
         except pa.ArrowInvalid as error:
             text = str(error)
             if "straddl" in text and block_bytes < caps.record_bytes:
@@ -79,8 +80,10 @@ def read_csv(
             if "Empty CSV file" in text:
                 return
             raise _mismatch(text, reopen, dialect, len(names), caps, where) from error
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
             raise _not_in(dialect, where) from error
+        if last is not None and _ends_in_quote(last, len(names), stream, reopen, dialect):
+            raise _mismatched(where, "every quote closed", "one that is still open at the end")
         return
 
 
@@ -112,18 +115,75 @@ def header(reopen: Callable[[], CappedReader], dialect: Dialect, where: str) -> 
     return names
 
 
+def _pages(blocks: Iterator[pa.Table], page_bytes: int, skipped: int) -> Iterator[pa.Table]:
+    """The blocks gathered into pages, without the first `skipped` records.
+
+    What was gathered when an error comes is given before the error.
+    """
+    gathered: list[pa.Table] = []
+    try:
+        for block in blocks:
+            if block.num_rows > skipped:
+                gathered.append(block.slice(skipped))
+            skipped = max(skipped - block.num_rows, 0)
+            if sum(part.nbytes for part in gathered) >= page_bytes:
+                yield pa.concat_tables(gathered)
+                gathered = []
+    except pa.ArrowInvalid:
+        if gathered:
+            yield pa.concat_tables(gathered)
+        raise
+    if gathered:
+        yield pa.concat_tables(gathered)
+
+
+class _Door:
+    """What Arrow's threads hold of a stream, and nobody else: when it is gone, they are done with it."""
+
+    closed = False
+
+    def __init__(self, stream: Utf8Reader) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        return self._stream.read(size)
+
+    def close(self) -> None:
+        """Leave the stream to its owner."""
+
+
 def _blocks(
-    stream: CappedReader,
+    stream: Utf8Reader, dialect: Dialect, names: Sequence[str], wanted: Sequence[str], block_bytes: int
+) -> Iterator[pa.Table]:
+    """Tables as Arrow parses them.
+
+    Arrow reads ahead in threads of its own. They are waited for at the end, because the file may be read
+    again from its start, and because a process that ends while they let go of Python objects is aborted.
+    """
+    released = threading.Event()
+    reader = _open(stream, dialect, names, wanted, block_bytes, released)
+    try:
+        for batch in reader:
+            yield pa.Table.from_batches([batch])
+    finally:
+        stream.shut()
+        del reader
+        released.wait(_RELEASE_WITHIN_S)
+
+
+def _open(
+    stream: Utf8Reader,
     dialect: Dialect,
     names: Sequence[str],
     wanted: Sequence[str],
     block_bytes: int,
-    skipped: int,
-) -> Iterator[pa.Table]:
-    codec = "utf8" if dialect.codec == "utf-8-sig" else dialect.codec
-    reader = arrow_csv.open_csv(
-        pa.PythonFile(stream, mode="r"),
-        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=block_bytes, encoding=codec),
+    released: threading.Event,
+) -> arrow_csv.CSVStreamingReader:
+    door = _Door(stream)
+    weakref.finalize(door, released.set).atexit = False
+    return arrow_csv.open_csv(
+        pa.PythonFile(door, mode="r"),
+        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=block_bytes),
         parse_options=arrow_csv.ParseOptions(
             delimiter=dialect.delimiter, quote_char=dialect.quote, double_quote=True, newlines_in_values=True
         ),
@@ -135,36 +195,26 @@ def _blocks(
             quoted_strings_can_be_null=False,
         ),
     )
-    with reader:
-        for batch in reader:
-            table = pa.Table.from_batches([batch])
-            if table.num_rows > skipped:
-                yield table.slice(skipped)
-            skipped = max(skipped - table.num_rows, 0)
 
 
 def _ends_in_quote(
-    last: str, width: int, stream: CappedReader, reopen: Callable[[], CappedReader], dialect: Dialect
+    last: str, width: int, stream: Utf8Reader, reopen: Callable[[], CappedReader], dialect: Dialect
 ) -> bool:
     """Whether the file's last cell begins with a quote that nothing closes; Arrow's reader lets it pass.
 
-    Such a cell reaches, as written, to the very end of the file; a closed one never does.
+    Such a cell reaches, as written, to the very end of the file. A closed one never does, but for a file
+    of one column whose last cell is nothing but line breaks: that is refused, too.
     """
     written = dialect.quote + last.replace(dialect.quote, dialect.quote * 2)
-    codecs_tried = (
-        [f"{dialect.codec}-le", f"{dialect.codec}-be"] if dialect.codec in _EITHER else [dialect.codec]
-    )
-    ends = [
-        f"{before}{written}".encode("utf-8" if codec == "utf-8-sig" else codec)
-        for codec in codecs_tried
-        for before in ((dialect.delimiter,) if width > 1 else ("\n", "\r"))
-    ]
-    longest = max(len(end) for end in ends)
-    tail = stream.tail if longest <= TAIL_BYTES else _last_bytes(reopen(), longest)
+    before = (dialect.delimiter,) if width > 1 else ("\n", "\r")
+    ends = [f"{sign}{written}".encode() for sign in before]
+    tail = stream.tail
+    if len(ends[0]) > TAIL_BYTES:
+        tail = _last_bytes(Utf8Reader(reopen(), dialect.codec), len(ends[0]))
     return tail.endswith(tuple(ends))
 
 
-def _last_bytes(stream: CappedReader, size: int) -> bytes:
+def _last_bytes(stream: Utf8Reader, size: int) -> bytes:
     tail = b""
     while piece := stream.read(max(size, _HEADER_BYTES)):
         tail = (tail + piece)[-size:]
