@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.peers.program import read_job, report
 
-ROTATE_ROWS = 50_000
+ROTATE_ROWS = 20_000
 JOB = read_job()
 IS_ARROW = "--arrow" in sys.argv
 os.environ |= {

@@ -22,8 +22,8 @@ from propexo_connect.connection.secret import has_reference, resolve_secrets
 from propexo_connect.connection.settings import schedule_of, settings_of
 from propexo_connect.connection.streams import Resolution
 from propexo_connect.connection.systems import DESTINATION, SOURCE, configure
-from propexo_connect.connectors import CONNECTORS
 from propexo_connect.connectors.base import Connector
+from propexo_connect.connectors.catalogue import CONNECTORS
 from propexo_connect.destinations import DESTINATIONS
 from propexo_connect.destinations.base import DestinationKind
 from propexo_connect.model.names import snake_case

@@ -19,7 +19,7 @@ from propexo_connect.connection.file import WrittenConnection
 from propexo_connect.connection.parse import Connectors, DestinationKinds
 from propexo_connect.connection.secret import NAME
 from propexo_connect.connection.systems import DESTINATION, SOURCE, Role
-from propexo_connect.connectors import CONNECTORS
+from propexo_connect.connectors.catalogue import CONNECTORS
 from propexo_connect.destinations import DESTINATIONS
 
 FILE_NAME = "connection.schema.json"

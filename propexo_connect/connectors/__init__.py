@@ -1,9 +1,1 @@
-"""The catalogue: every kind of source."""
-
-from propexo_connect.connectors import files, happyco, postgres
-from propexo_connect.connectors.base import Connector
-
-CONNECTORS: dict[str, Connector] = {
-    connector.name: connector for connector in (happyco.connector, postgres.connector, files.connector)
-}
-"""By the name under which a connection file asks for them."""
+"""The code behind each kind of source; `catalogue` lists them."""

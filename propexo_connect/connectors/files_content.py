@@ -202,6 +202,13 @@ class Utf8Reader:
         self._lock = threading.Lock()
         self.tail = b""
         """The last bytes that were read, at most `TAIL_BYTES`."""
+        self.fault: Exception | None = None
+        """What reading raised where it could not be raised on."""
+
+    def prove(self) -> None:
+        """Raise the fault, if there is one: what was read since then is cut short."""
+        if self.fault is not None:
+            raise self.fault
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes; empty at the end, and once it is shut.

@@ -65,7 +65,7 @@ def read_csv(
     done = 0
     # A record larger than a block is met with larger blocks, up to the cap; nothing is given twice.
     for power in count():
-        block_bytes = min(_BLOCK_BYTES * 8**power, max(caps.record_bytes, 64 * 1024))
+        block_bytes = min(min(_BLOCK_BYTES, page_bytes) * 8**power, max(caps.record_bytes, 64 * 1024))
         stream, last = Utf8Reader(reopen(), dialect.codec), None
         try:
             blocks = _blocks(stream, dialect, names, columns, block_bytes)
@@ -146,7 +146,12 @@ class _Door:
         self._stream = stream
 
     def read(self, size: int = -1) -> bytes:
-        return self._stream.read(size)
+        try:
+            return self._stream.read(size)
+        except Exception as error:  # noqa: BLE001 - raised again by whoever owns the stream
+            # An error that went through Arrow would hold on to this object by its traceback.
+            self._stream.fault = error.with_traceback(None)
+            return b""
 
     def close(self) -> None:
         """Leave the stream to its owner."""
@@ -161,13 +166,20 @@ def _blocks(
     again from its start, and because a process that ends while they let go of Python objects is aborted.
     """
     released = threading.Event()
-    reader = _open(stream, dialect, names, wanted, block_bytes, released)
+    reader: arrow_csv.CSVStreamingReader | None = None
     try:
+        reader = _open(stream, dialect, names, wanted, block_bytes, released)
         for batch in reader:
+            stream.prove()
             yield pa.Table.from_batches([batch])
+        stream.prove()
+    except pa.ArrowInvalid:
+        # What was cut short by a fault of the stream is no fault of the file's CSV.
+        stream.prove()
+        raise
     finally:
         stream.shut()
-        del reader
+        reader = None
         released.wait(_RELEASE_WITHIN_S)
 
 

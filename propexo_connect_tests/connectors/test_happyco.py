@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from propexo_connect.connectors import CONNECTORS
 from propexo_connect.connectors.base import JsonPage, Source
+from propexo_connect.connectors.catalogue import CONNECTORS
 from propexo_connect.connectors.happyco import (
     HappyCoConfig,
     HappyCoSource,
