@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, SecretStr
@@ -231,9 +232,10 @@ def run_in_dagster(job: dict[str, Any]) -> None:
         streams="*",
     )
     quiet = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
-    storage = "storage: {custom: {module: propexo_connect.orchestration.storage, class: ConnectStorage, config: {}}}"
-    with open(f"{job['directory']}/dagster.yaml", "w") as file:
-        file.write(f"telemetry: {{enabled: false}}\n{storage}\n")
+    storage = "{module: propexo_connect.orchestration.storage, class: ConnectStorage, config: {}}"
+    Path(job["directory"], "dagster.yaml").write_text(
+        f"telemetry: {{enabled: false}}\nstorage: {{custom: {storage}}}\n"
+    )
     with dg.DagsterInstance.get() as instance:
         result = (
             connection_definitions(made)
