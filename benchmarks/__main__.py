@@ -1,8 +1,10 @@
 """The one command: `python -m benchmarks [--only WORKLOAD] [--contestants A,B] [--rounds N] [--scale F]`."""
 
 import argparse
+import fcntl
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,13 +19,26 @@ from benchmarks.workloads import PAGE_SIZE, WORKLOADS, Workload
 @contextmanager
 def rest_server() -> Iterator[Rest]:
     """The REST API as a process of its own, ended with the campaign."""
-    words = [sys.executable, "-m", "benchmarks.server", "--page-size", str(PAGE_SIZE)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=venvs.ROOT) as child:
+    words = [sys.executable, "-m", "benchmarks.server", "--page-size", str(PAGE_SIZE), "--until-input-ends"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, cwd=venvs.ROOT) as child:
         try:
             assert child.stdout is not None
             yield Rest(int(child.stdout.readline()))
         finally:
             child.terminate()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Hold the machine's one place for a campaign: two at once would measure each other and share folders."""
+    venvs.HOME.mkdir(exist_ok=True)
+    with (venvs.HOME / "lock").open("w") as place:
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit("another campaign is running here; wait for its end") from None
+        yield
 
 
 def options() -> argparse.Namespace:
@@ -73,6 +88,13 @@ def main() -> None:
     if asked.page:
         print(*report.store([], asked.scale, "", ""))
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped
+    with alone():
+        compare(asked)
+
+
+def compare(asked: argparse.Namespace) -> None:
+    """Install, run, show, store; one workload after the other, each stored when it is done."""
     workloads = chosen(asked)
     wanted = asked.contestants.split(",") if asked.contestants else list(CONTESTANTS)
     if unknown := [name for name in wanted if name not in CONTESTANTS]:

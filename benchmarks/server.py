@@ -12,13 +12,15 @@ the interpreter's lock, so 16 connections wait out their latency side by side. B
 pages are rendered before the first request and kept; longer streams are rendered as they are asked for (about
 0.2 ms a page).
 
-The harness runs it as its own process: `python -m benchmarks.server --page-size 500`; the first line it
-prints is its port.
+The harness runs it as its own process: `python -m benchmarks.server --page-size 500 --until-input-ends`; the
+first line it prints is its port.
 """
 
 import argparse
 import json
+import os
 import socket
+import sys
 import threading
 import time
 from urllib.parse import parse_qs, urlsplit
@@ -138,13 +140,22 @@ def serve(api: Api, connection: socket.socket) -> None:
                 return
 
 
+def _follow_parent() -> None:
+    """End with whoever holds the other end of standard input, however that one ends."""
+    sys.stdin.read()
+    os._exit(0)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--page-size", type=int, default=500)
     parser.add_argument(
         "--share", type=float, default=0.01, help="share of records the second generation changes"
     )
+    parser.add_argument("--until-input-ends", action="store_true", help="stop when standard input is closed")
     options = parser.parse_args()
+    if options.until_input_ends:
+        threading.Thread(target=_follow_parent, daemon=True).start()
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     api = Api(options.page_size, options.share, listener.getsockname()[1])
     print(api.port, flush=True)

@@ -6,8 +6,8 @@ REST: the same pages decoded by orjson into Arrow tables of a declared schema; A
 an ADBC stream.
 
 Both: write disposition merge by the primary key, nested values kept as JSON columns (`max_table_nesting=0`),
-parquet load files (DuckDB) or csv ones by COPY (PostgreSQL), two workers for normalise and load, files
-rotated so that both workers have one, telemetry off, log level error.
+parquet load files (into PostgreSQL through ADBC, faster there than csv by COPY), two workers for normalise,
+files rotated so that both have work, telemetry off, log level error.
 """
 
 import os

@@ -166,10 +166,8 @@ def _blocks(
     again from its start, and because a process that ends while they let go of Python objects is aborted.
     """
     released = threading.Event()
-    reader: arrow_csv.CSVStreamingReader | None = None
     try:
-        reader = _open(stream, dialect, names, wanted, block_bytes, released)
-        for batch in reader:
+        for batch in _open(stream, dialect, names, wanted, block_bytes, released):
             stream.prove()
             yield pa.Table.from_batches([batch])
         stream.prove()
@@ -179,8 +177,13 @@ def _blocks(
         raise
     finally:
         stream.shut()
-        reader = None
         released.wait(_RELEASE_WITHIN_S)
+
+
+def _door(stream: Utf8Reader, released: threading.Event) -> _Door:
+    door = _Door(stream)
+    weakref.finalize(door, released.set).atexit = False
+    return door
 
 
 def _open(
@@ -191,10 +194,9 @@ def _open(
     block_bytes: int,
     released: threading.Event,
 ) -> arrow_csv.CSVStreamingReader:
-    door = _Door(stream)
-    weakref.finalize(door, released.set).atexit = False
     return arrow_csv.open_csv(
-        pa.PythonFile(door, mode="r"),
+        # No local name: the frame of an error would hold on to it.
+        pa.PythonFile(_door(stream, released), mode="r"),
         read_options=arrow_csv.ReadOptions(use_threads=False, block_size=block_bytes),
         parse_options=arrow_csv.ParseOptions(
             delimiter=dialect.delimiter, quote_char=dialect.quote, double_quote=True, newlines_in_values=True

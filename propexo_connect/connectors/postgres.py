@@ -1,6 +1,6 @@
 """PostgreSQL as a source: tables, partitioned tables, views, materialized and foreign tables.
 
-Servers   12 and later, also behind poolers that pool transactions (nothing of a session is relied on).
+Servers   12 and later.
 Access    a role with USAGE on the schemas and SELECT on the tables; columns it may not read are left out.
 Reading   one query per read in one repeatable-read, read-only transaction, as binary COPY into Arrow batches.
 Filter    any timestamp, date or integer column that the connection names, both bounds included; records
@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from sqlglot import Expr, exp
 
 from propexo_connect.connection.duration import Duration, Size
+from propexo_connect.connection.scalars import Zone
 from propexo_connect.connectors import sql
 from propexo_connect.connectors.ahead import read_ahead
 from propexo_connect.connectors.base import Access, ColumnPage, Page, ReadContext, Source
@@ -70,7 +71,7 @@ class PostgresConfig(BaseModel):
     schemas: tuple[str, ...] = Field(
         default=("public",), min_length=1, description="Schemas whose tables are offered by discovery."
     )
-    zone: str = Field(
+    zone: Zone = Field(
         default="UTC", description="The zone in which timestamps without a time zone are meant."
     )
     lag: Duration = Field(
@@ -158,7 +159,7 @@ class PostgresSource:
         in_order = request.is_whole and (stream.resumable or position is not None) and bool(relation.key)
         query = _select(columns, relation)
         if not request.is_whole:
-            query = query.where(*_bounds(stream, relation, request, self._config.zone))
+            query = query.where(*_bounds(stream, relation, request))
             self._warn_of_open_transactions(stream, context)
         if in_order:
             query = _after(query, relation.key, position)
@@ -249,10 +250,15 @@ class PostgresSource:
             axis=able.axis,
             meaning=able.meaning if is_integer and able.meaning != "updated" else given.meaning,
             resolution=able.resolution,
-            zone="UTC" if column.type.kind is Kind.TIMESTAMP else self._config.zone,
+            zone=self._zone(given, column),
             lag=given.lag or (NO_TIME if is_integer else self._config.lag),
             lookback_values=given.lookback_values or (self._config.lookback_values if is_integer else 0),
         )
+
+    def _zone(self, given: Filter, column: TableColumn) -> str:
+        if column.type.kind is Kind.TIMESTAMP:
+            return "UTC"
+        return given.zone if given.zone != "UTC" else self._config.zone
 
     def _warn_of_open_transactions(self, stream: Stream, context: ReadContext) -> None:
         """Say so when a transaction has been writing for longer than the lag: its records may come late."""
@@ -351,12 +357,12 @@ def _bytes(query: Expr) -> bytes:
     return sql.text_of(query).encode()
 
 
-def _bounds(stream: Stream, relation: Relation, request: Request, zone: str) -> list[exp.Condition]:
+def _bounds(stream: Stream, relation: Relation, request: Request) -> list[exp.Condition]:
     """The request as conditions, both ends included."""
     if stream.filter is None:
         raise ConfigurationError("a stream without a filter is read whole", where=f"stream '{stream.name}'")
     kind = _known_column(stream, relation, stream.filter.field).type.kind
-    column = sql.column(stream.filter.field, ALIAS)
+    column, zone = sql.column(stream.filter.field, ALIAS), stream.filter.zone
     conditions: list[exp.Condition] = []
     if request.start is not None:
         conditions.append(exp.GTE(this=column, expression=sql.literal(_written(request.start, kind, zone))))

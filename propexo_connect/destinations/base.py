@@ -98,6 +98,17 @@ class Session(Protocol):
         """All ledger rows of the stream, oldest first."""
         ...
 
+    def tile_faults(self, plan: StreamPlan) -> list[str]:
+        """Gaps and overlaps between the complete tiles of the ledger, in words; the first 20 at the most.
+
+        Re-pulls and sweeps are no part of the stretch. Instants and integers are judged apart.
+        """
+        ...
+
+    def equation_faults(self, plan: StreamPlan) -> int:
+        """How many ledger rows break `read = new + changed + unchanged + superseded + rejected`."""
+        ...
+
     def facts(self, plan: StreamPlan) -> TableFacts:
         """What the table says of itself now."""
         ...

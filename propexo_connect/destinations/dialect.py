@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from propexo_connect.model.field import FieldType, Kind
 from propexo_connect.model.layout import Layout
+from propexo_connect.model.stream import Table
 
 Row = tuple[Any, ...]
 """One row that a destination answered with; its values are checked where they are used."""
@@ -19,12 +20,16 @@ class Capabilities:
 
     Args:
         has_indexes: whether tables get an index on the key; where they do not, uniqueness is checked.
+        replaces_rows: whether a changed row is deleted and inserted, where that is faster than an update.
+        reads_in_place: whether staged records are read where they lie, so that staging copies nothing.
         max_columns: per table, ours included.
         max_key_bytes: of all parts of a key together; None where there is no bound.
     """
 
     name: str
     has_indexes: bool
+    replaces_rows: bool
+    reads_in_place: bool
     max_columns: int
     max_key_bytes: int | None
 
@@ -108,13 +113,23 @@ class Link(Protocol):
         """Execute one query; all of its rows."""
         ...
 
-    def stage(self, name: str, records: pa.Table, layout: Layout | None) -> str:
+    def stage(
+        self, name: str, records: pa.Table, layout: Layout | None, joined_on: Sequence[str] = ()
+    ) -> str:
         """Make records readable to this transaction; how they are referred to.
 
-        `layout` says which columns are JSON; None when there are none.
+        `layout` gives the columns' types, None where Arrow's own will do; `joined_on` are the columns
+        that later statements join on.
         """
         ...
 
-    def settle(self, name: str) -> None:
-        """Let the planner know how large a scratch table has become."""
+    def append(self, table: Table, records: pa.Table, layout: Layout) -> int:
+        """Write records to the end of a table, by the names of their columns; how many."""
+        ...
+
+    def judge(self, sql: str, parameters: Sequence[Any], *, is_indexed: bool) -> None:
+        """Execute the statement that reaches the verdicts; what follows finds rows by their addresses.
+
+        `is_indexed`: the index on the key leads to each row.
+        """
         ...

@@ -15,35 +15,37 @@ VARIABLE = "PROPEXO_FAILPOINT"
 FAILPOINTS = (
     "transaction begun",
     "fence checked",
-    "records staged",
     "stream locked",
     "stream registered",
     "table made",
     "column added",
     "column widened",
     "names stored",
-    "changes stored",
+    "history table made",
     "gathered table made",
     "leftovers discarded",
     "records gathered",
+    "records staged",
     "verdicts made",
     "verdicts reached",
-    "history table made",
+    "content staged",
     "history closed",
     "history written",
     "gone deleted",
-    "new inserted",
+    "changed deleted",
     "changed updated",
+    "new inserted",
     "seen stamped",
+    "gathered table dropped",
     "index made",
-    "gathered table emptied",
+    "changes stored",
     "rejected staged",
     "rejected stored",
     "ledger written",
     "fence held",
     "committed",
 )
-"""Every point of both destinations, in the order of a commit."""
+"""Every point, in the order of a commit; some statements are those of one destination alone."""
 
 
 def armed() -> Callable[[str], None]:

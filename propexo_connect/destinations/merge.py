@@ -22,6 +22,8 @@ NEW, UNCHANGED, OLDER, CHANGED = 0, 1, 2, 3
 
 FIRST_SEEN, LAST_SEEN, LAST_CHANGED, SYNC_ID = "first_seen", "last_seen", "last_changed", "_propexo_sync_id"
 
+_SIGHTS = (FIRST_SEEN, LAST_SEEN, LAST_CHANGED)
+
 ROW_TYPES: dict[str, FieldType] = {
     FIRST_SEEN: TIMESTAMP,
     LAST_SEEN: TIMESTAMP,
@@ -86,10 +88,26 @@ class Merge:
         return self.plan.mode is Mode.APPEND and bool(self.layout.key)
 
     @property
+    def replaces_rows(self) -> bool:
+        """Whether a changed row is deleted and inserted."""
+        return self.dialect.capabilities.replaces_rows and not self.keeps_versions
+
+    @property
+    def inserts_changed(self) -> bool:
+        """Whether changed records are inserted, as versions or in the place of their rows."""
+        return self.keeps_versions or self.replaces_rows
+
+    @property
     def cursor(self) -> Column | None:
         """The column that orders versions of one record, None when there is none."""
         field = self.plan.stream.cursor
         return self.layout.column(field) if field is not None and field in self.layout.fields else None
+
+    @property
+    def judged(self) -> list[str]:
+        """The columns of a staged record that its verdict needs."""
+        cursor = () if self.cursor is None else (self.cursor.name,)
+        return list(dict.fromkeys((*self.identity, *cursor, HASH, READ_AT, ROW)))
 
     @property
     def verdicts(self) -> str:
@@ -122,12 +140,13 @@ def scratch_verdicts(dialect: Dialect) -> tuple[str, ...]:
     """The statements that make the empty table of verdicts.
 
     `row`: the staged record. `place`: the row of the table, null when there is none. `moves`: whether
-    `last_seen` would move. `read_at`, `first_seen`: what the row will hold.
+    `last_seen` would move. `read_at`: what the row will hold. The other three: what it holds.
     """
     instant = dialect.column_type(TIMESTAMP)
     columns = (
         f"{quote('row')} bigint, {quote('place')} {dialect.address_type}, {quote('verdict')} smallint, "
-        f"{quote('moves')} boolean, {quote('read_at')} {instant}, {quote('first_seen')} {instant}"
+        f"{quote('moves')} boolean, {quote('read_at')} {instant}, {FIRST_SEEN} {instant}, "
+        f"{LAST_SEEN} {instant}, {LAST_CHANGED} {instant}"
     )
     return dialect.scratch_table("verdicts", columns)
 
@@ -151,13 +170,13 @@ def judge(merge: Merge) -> str:
         f"when {UNCHANGED} then j.seen else j.changed end"
     )
     return f"""
-insert into {merge.verdicts} ({listed(("row", "place", "verdict", "moves", "read_at", "first_seen"))})
-select j.{quote("row")}, j.place, j.verdict, j.moves, {read_at}, j.first_seen from (
+insert into {merge.verdicts} ({listed(("row", "place", "verdict", "moves", "read_at", *_SIGHTS))})
+select j.{quote("row")}, j.place, j.verdict, j.moves, {read_at}, {listed(_SIGHTS, "j")} from (
   select s.{quote(ROW)} as {quote("row")}, t.place, {verdict} as verdict,
     t.{LAST_SEEN} < cast($1 as timestamptz) as moves, {read} as {quote(READ_AT)},
-    {older} as older, greatest({stored}, {read}) as seen, {changed} as changed, t.{FIRST_SEEN} as first_seen
+    {older} as older, greatest({stored}, {read}) as seen, {changed} as changed, {listed(_SIGHTS, "t")}
   from {merge.stage} s left join {_known(merge)} t on {_same(merge, "t", "s")}
-) j"""
+) j order by j.place"""
 
 
 def judge_all_new(merge: Merge) -> str:
@@ -175,23 +194,41 @@ def count_verdicts(merge: Merge) -> str:
     )
 
 
+def rows_of(merge: Merge, wanted: Iterable[int]) -> str:
+    """The query for the numbers of the staged records of some verdicts, in one text."""
+    verdicts = ", ".join(str(verdict) for verdict in wanted)
+    rows = f"string_agg(cast(v.{quote('row')} as text), ',')"
+    return f"select {rows} from {merge.verdicts} v where v.verdict in ({verdicts})"
+
+
 def insert_new(merge: Merge, *, is_all: bool) -> str:
-    """Write what is new, and where versions are kept also what changed.
+    """Write what is new, and where versions are kept or rows replaced also what changed.
 
     `$1` is the start of the sync, `$2` its id. With `is_all` every staged record is known to be new.
     """
     own = tuple(column.name for column in merge.layout.columns)
     values = [merge.dialect.staged(f"s.{quote(column.name)}", column.type) for column in merge.layout.columns]
-    start, first_seen, read_at = "cast($1 as timestamptz)", "cast($1 as timestamptz)", f"s.{quote(READ_AT)}"
-    source = f"{merge.stage} s"
+    start, read_at, source = "cast($1 as timestamptz)", f"s.{quote(READ_AT)}", f"{merge.stage} s"
+    sights = [start, start, start]
     if not is_all:
-        wanted = f"({NEW}, {CHANGED})" if merge.keeps_versions else f"({NEW})"
+        wanted = f"({NEW}, {CHANGED})" if merge.inserts_changed else f"({NEW})"
         source += f" join {merge.verdicts} v on v.{quote('row')} = s.{quote(ROW)} and v.verdict in {wanted}"
-        first_seen, read_at = f"coalesce(v.first_seen, {start})", "v.read_at"
+        read_at = "v.read_at"
+        sights[0] = f"coalesce(v.{FIRST_SEEN}, {start})"
+        if not merge.keeps_versions:
+            sights[1:] = [f"greatest(v.{name}, {start})" for name in (LAST_SEEN, LAST_CHANGED)]
     meta = merge.dialect.staged(f"s.{quote(META)}", JSON)
-    values += [first_seen, start, start, "cast($2 as text)", f"s.{quote(HASH)}", read_at, meta]
+    values += [*sights, "cast($2 as text)", f"s.{quote(HASH)}", read_at, meta]
     return (
         f"insert into {merge.table} ({listed((*own, *ROW_COLUMNS))}) select {', '.join(values)} from {source}"
+    )
+
+
+def delete_changed(merge: Merge) -> str:
+    """Take changed rows out, which `insert_new` then brings back with their new content."""
+    return (
+        f"delete from {merge.table} as t using {merge.verdicts} v "
+        f"where v.verdict = {CHANGED} and t.{merge.dialect.address} = v.place"
     )
 
 
@@ -235,6 +272,14 @@ def close_gone(merge: Merge) -> str:
 update {merge.history} as h set valid_to = greatest(h.valid_from, cast($1 as timestamptz))
 from {merge.table} t
 where h.valid_to is null and h.{quote("key")} = {_key_text(merge, "t")} and {_is_gone(merge)}"""
+
+
+def close_all(merge: Merge) -> str:
+    """End every open version; `$1` is the start of the sync."""
+    return (
+        f"update {merge.history} set valid_to = greatest(valid_from, cast($1 as timestamptz)) "
+        f"where valid_to is null"
+    )
 
 
 def close_history(merge: Merge) -> str:
@@ -283,17 +328,6 @@ GATHERED_READ = "#read"
 """The column that says which read a gathered record belongs to: when that read began."""
 
 
-def gather(merge: Merge, gathered: Table) -> str:
-    """Put the staged records aside; `$1` is when their read began."""
-    own = tuple(column.name for column in merge.layout.columns)
-    values = [merge.dialect.staged(f"s.{quote(column.name)}", column.type) for column in merge.layout.columns]
-    values += [f"s.{quote(HASH)}", f"s.{quote(READ_AT)}", merge.dialect.staged(f"s.{quote(META)}", JSON)]
-    last = f"(select coalesce(max({quote(ROW)}) + 1, 0) from {qualified(gathered)})"
-    values += [f"{last} + s.{quote(ROW)}", "cast($1 as timestamptz)"]
-    names = listed((*own, HASH, READ_AT, META, ROW, GATHERED_READ))
-    return f"insert into {qualified(gathered)} ({names}) select {', '.join(values)} from {merge.stage} s"
-
-
 def thin_gathered(merge: Merge, gathered: Table) -> str:
     """Leave of what was gathered one record per identity: the one that was read last."""
     recency = (
@@ -318,7 +352,7 @@ def _same(merge: Merge, left: str, right: str) -> str:
 def _known(merge: Merge) -> str:
     """What the table holds of the staged keys: with several versions of one, the one read last."""
     cursor = () if merge.cursor is None else (merge.cursor.name,)
-    names = dict.fromkeys((*merge.identity, *cursor, HASH, READ_AT, FIRST_SEEN, LAST_SEEN))
+    names = dict.fromkeys((*merge.identity, *cursor, HASH, READ_AT, *_SIGHTS))
     columns = f"k.{merge.dialect.address} as place, {listed(tuple(names), 'k')}"
     if not merge.keeps_versions:
         return f"(select {columns} from {merge.table} k)"

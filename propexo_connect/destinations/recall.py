@@ -9,6 +9,7 @@ from propexo_connect.destinations.ledger_row import instant, parsed, window_of
 from propexo_connect.destinations.merge import GATHERED_READ
 from propexo_connect.destinations.state import (
     COLUMNS,
+    OF_STREAM,
     OWNER,
     REJECTED_RECORDS,
     SCHEMA,
@@ -24,6 +25,25 @@ from propexo_connect.model.field import FieldType
 from propexo_connect.model.layout import Column, Layout
 from propexo_connect.model.ledger import Progress, Window
 from propexo_connect.model.stream import Axis, Mode, StreamPlan, Table
+from propexo_connect.model.tile import Tile, faults
+
+_TILE_FAULTS = f"""
+with done as (
+  select number, tile_start, tile_start_value, tile_end, tile_end_value,
+    lag(tile_end) over axis as before, lag(tile_end_value) over axis as before_value
+  from {WINDOWS.sql}
+  where {OF_STREAM} and is_complete and reading in ('recurring', 'full', 'backsync')
+  window axis as (partition by tile_end is null order by tile_end, tile_end_value, number)
+)
+select before, before_value, tile_start, tile_start_value, tile_end, tile_end_value from done
+where tile_start <> before or tile_start_value <> before_value
+order by before, before_value, number
+limit 20
+"""
+_EQUATION_FAULTS = (
+    f"select count(*) from {WINDOWS.sql} where {OF_STREAM} "
+    'and "read" <> "new" + "changed" + "unchanged" + "superseded" + "rejected"'
+)
 
 
 def stored_layout(link: Link, plan: StreamPlan, *, lock: bool = False) -> Layout | None:
@@ -72,6 +92,11 @@ def refuse_damaged(link: Link, plan: StreamPlan, layout: Layout) -> None:
         )
 
 
+def stored_mode(link: Link, plan: StreamPlan) -> Mode:
+    """The mode in which a stream was written last."""
+    return Mode(link.rows(select(STREAMS, ("mode",)), (plan.connection, plan.stream.name))[0][0])
+
+
 def stored_progress(link: Link, plan: StreamPlan, lane: str) -> Progress:
     """Where a stream stands on a lane."""
     given = plan.stream.filter
@@ -91,6 +116,25 @@ def stored_windows(link: Link, plan: StreamPlan) -> list[Window]:
     """All ledger rows of a stream, oldest first."""
     rows = link.rows(f"{select(WINDOWS)} order by number", (plan.connection, plan.stream.name))
     return [window_of(row) for row in rows]
+
+
+def tile_faults(link: Link, plan: StreamPlan) -> list[str]:
+    """Gaps and overlaps between the complete tiles of a stream, the first 20 at the most.
+
+    The query finds them, since a ledger of years has too many rows to be read at each sync; the words
+    are those of the model.
+    """
+    found: list[str] = []
+    for row in link.rows(_TILE_FAULTS, (plan.connection, plan.stream.name)):
+        bounds = zip(row[::2], row[1::2], strict=True)
+        before, start, end = (instant(moment) if value is None else value for moment, value in bounds)
+        found += faults((Tile(None, before), Tile(start, end)))
+    return found
+
+
+def equation_faults(link: Link, plan: StreamPlan) -> int:
+    """How many ledger rows of a stream have counts that do not add up."""
+    return link.rows(_EQUATION_FAULTS, (plan.connection, plan.stream.name))[0][0]
 
 
 def next_fence(link: Link, plan: StreamPlan, lane: str) -> int:
@@ -148,17 +192,15 @@ def stored_facts(link: Link, plan: StreamPlan, layout: Layout | None) -> TableFa
     if keys and plan.mode is not Mode.APPEND:
         duplicates = 0
         if not link.dialect.capabilities.has_indexes:
-            duplicates = link.rows(
-                f"select coalesce(sum(n - 1), 0) from (select count(*) as n from {table} "
-                f"group by {listed(keys)} having count(*) > 1) d"
-            )[0][0]
+            distinct = f"select distinct {listed(keys)} from {table}"
+            duplicates = count - link.rows(f"select count(*) from ({distinct}) d")[0][0]
     return TableFacts(
         row_count=count,
         first_seen_min=instant(first),
         last_seen_min=instant(last_min),
         last_seen_max=instant(last_max),
         rejected_count=rejected,
-        duplicate_keys=None if duplicates is None else int(duplicates),
+        duplicate_keys=duplicates,
         null_keys=null_keys if keys else None,
     )
 

@@ -30,6 +30,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 from propexo_connect.model.errors import ConfigurationError
+from propexo_connect.orchestration.event_log import PooledSqliteEventLogStorage
 
 POSTGRES_URL_VARIABLE = "PROPEXO_DAGSTER_POSTGRES_URL"
 """Names the environment variable that moves the instance to PostgreSQL; empty means unset."""
@@ -96,7 +97,15 @@ class ConnectStorage(DagsterStorage, ConfigurableClass):
         url = os.environ.get(POSTGRES_URL_VARIABLE, "")
         if url:
             return pooled_postgres_storage(psycopg2_url(url), inst_data)
-        return DagsterSqliteStorage.from_local(str(_here()), inst_data=inst_data)
+        return PooledSqliteStorage.from_local(str(_here()), inst_data=inst_data)
+
+
+class PooledSqliteStorage(DagsterSqliteStorage):
+    """SQLite storage whose event log keeps its connections open; runs and schedules are written rarely."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(base_dir, inst_data)
+        self._event_log_storage = PooledSqliteEventLogStorage(str(Path(base_dir, "history", "runs")))
 
 
 class ConnectArtifacts(LocalArtifactStorage):

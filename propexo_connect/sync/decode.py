@@ -45,7 +45,7 @@ class Decoded:
 class Decoder:
     """One in-memory database in which steps are typed; a cursor of it per calling thread."""
 
-    def __init__(self, memory_limit: str = "512MB") -> None:
+    def __init__(self, memory_limit: str = "256MB") -> None:
         self._database = duckdb.connect(config={"memory_limit": memory_limit})
         self._database.execute("SET TimeZone = 'UTC'")
 

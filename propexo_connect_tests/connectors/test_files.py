@@ -1,5 +1,6 @@
 """Files as a source: what is found, what is read, and what is refused."""
 
+import gc
 import gzip
 import io
 import json
@@ -424,6 +425,34 @@ def test_a_record_larger_than_a_page_is_read_once_with_its_neighbours(tmp_path: 
 def test_a_record_larger_than_the_cap_is_a_mismatch(tmp_path: Path) -> None:
     put(tmp_path, "a.csv", "id,a\n1," + "x" * 300_000 + "\n")
     assert "100000 bytes" in refusal(config(tmp_path, max_record="100kB"))
+
+
+def held_by_arrow() -> int:
+    """How many streams Arrow's threads still hold."""
+    return sum(type(thing).__name__ == "_Door" for thing in gc.get_objects())
+
+
+def test_nobody_holds_a_file_after_a_whole_read(tmp_path: Path) -> None:
+    put(tmp_path, "a.csv.gz", gzip.compress(b"id\n" + b"1\n" * 2_000_000))
+    assert len(read(config(tmp_path, {"path": "*.csv.gz"}))) == 2_000_000
+    assert held_by_arrow() == 0
+
+
+def test_nobody_holds_a_file_after_a_read_that_failed(tmp_path: Path) -> None:
+    put(tmp_path, "a.csv", "id\n" + "1\n" * 1_000_000 + "1,2\n" + "1\n" * 1_000_000)
+    assert "line 1000002" in refusal(config(tmp_path))
+    assert held_by_arrow() == 0
+
+
+def test_nobody_holds_a_file_after_a_read_that_was_given_up(tmp_path: Path) -> None:
+    put(tmp_path, "a.csv", "id\n" + "1\n" * 2_000_000)
+    given = config(tmp_path)
+    with connector.open(given, SystemClock()) as source:
+        pages = source.read(connector.streams(given)[0], WHOLE, None, None, context(step_bytes=512 * 1024))
+        next(pages)
+        assert held_by_arrow() == 1
+        del pages
+    assert held_by_arrow() == 0
 
 
 def test_delimiter_and_quote_are_settings(tmp_path: Path) -> None:

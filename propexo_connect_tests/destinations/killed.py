@@ -23,13 +23,17 @@ _GATHERING = (
     "gathered table made",
     "records gathered",
 )
-_SWAPPING = ("leftovers discarded", "gone deleted", "gathered table emptied")
+_SWAPPING = ("leftovers discarded", "gone deleted", "gathered table dropped")
 _FIRST = ("stream registered", "table made", "history table made", "index made")
 
 WIDER = UNITS.with_columns(
     (Column("id", "id", TEXT, is_declared=False), Column("extra", "extra", INTEGER, is_declared=False))
 )
 REJECTED = [{"read_at": NOON, "reason": "no key", "record": "{}"}]
+
+
+FOREIGN = {"duckdb": {"content staged", "changed updated"}, "postgres": {"changed deleted"}}
+"""The failpoints that lie behind statements of the other destination."""
 
 
 def scene_of(failpoint: str) -> str:

@@ -104,9 +104,7 @@ class DuckDB:
             return written
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        settings: dict[str, Any] = {}
-        if self.config.memory_limit is not None:
-            settings["memory_limit"] = self.config.memory_limit
+        settings: dict[str, Any] = {"memory_limit": self.config.memory_limit}
         if self.config.threads is not None:
             settings["threads"] = self.config.threads
         with _errors(self._path):
@@ -158,6 +156,14 @@ class DuckDBSession:
         with _errors(self._path, plan):
             return recall.stored_windows(DuckDBLink(self._cursor()), plan)
 
+    def tile_faults(self, plan: StreamPlan) -> list[str]:
+        with _errors(self._path, plan):
+            return recall.tile_faults(DuckDBLink(self._cursor()), plan)
+
+    def equation_faults(self, plan: StreamPlan) -> int:
+        with _errors(self._path, plan):
+            return recall.equation_faults(DuckDBLink(self._cursor()), plan)
+
     def facts(self, plan: StreamPlan) -> TableFacts:
         with _errors(self._path, plan), _transaction(self._cursor()) as link:
             return recall.stored_facts(link, self._here(plan), recall.stored_layout(link, plan))
@@ -198,15 +204,26 @@ class DuckDBLink:
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return self.connection.execute(sql, list(parameters)).fetchall()
 
-    def stage(self, name: str, records: pa.Table, layout: Layout | None) -> str:  # noqa: ARG002
+    def stage(
+        self,
+        name: str,
+        records: pa.Table,
+        layout: Layout | None,  # noqa: ARG002 - Arrow's types are DuckDB's, and text is cast where it is JSON
+        joined_on: Sequence[str] = (),  # noqa: ARG002 - the size of what lies in memory is known
+    ) -> str:
         # A name of its own: a view of the same name in another thread must never be taken for this one.
         unique = f"{name}_{next(_names)}"
         self.connection.register(unique, records)
         self._staged.append(unique)
         return quote(unique)
 
-    def settle(self, name: str) -> None:
-        """DuckDB knows how large its tables are."""
+    def append(self, table: Table, records: pa.Table, layout: Layout) -> int:
+        columns = listed(records.column_names)
+        staged = self.stage("appended", records, layout)
+        return self.run(f"insert into {qualified(table)} ({columns}) select {columns} from {staged}")
+
+    def judge(self, sql: str, parameters: Sequence[Any], *, is_indexed: bool) -> None:  # noqa: ARG002
+        self.run(sql, parameters)
 
     def release(self) -> None:
         """Let go of what was staged."""

@@ -14,7 +14,7 @@ from propexo_connect.destinations import failpoints, recall
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
-from propexo_connect.destinations.identifiers import quote
+from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.destinations.postgres import PostgresConfig, asset
 from propexo_connect.destinations.postgres.copy import copy_in
 from propexo_connect.destinations.postgres.faults import fault
@@ -35,6 +35,12 @@ _SETUP_LOCK = 7_163_370_991
 _ANALYZE_FROM = 5_000
 """Rows from which on the planner must know a scratch table's size."""
 
+_COPY_TIMEOUT = "5min"
+"""The longest time that one step may take on its way to the server."""
+
+_ADDRESS_COST = 0.5
+"""What reading a page in the order of addresses costs the planner, a page of a whole scan being 1."""
+
 _SETTINGS = {
     "search_path": "pg_catalog, pg_temp",
     "TimeZone": "UTC",
@@ -51,6 +57,8 @@ _SETTINGS = {
     "work_mem": "64MB",
     # Compiling the wide statements of a merge takes longer than running them.
     "jit": "off",
+    # Most of what a merge looks up is in memory or on a disk that does not turn.
+    "random_page_cost": "1.1",
 }
 
 
@@ -179,6 +187,14 @@ class PostgresSession:
         with self._transaction(plan) as link:
             return recall.stored_windows(link, plan)
 
+    def tile_faults(self, plan: StreamPlan) -> list[str]:
+        with self._transaction(plan) as link:
+            return recall.tile_faults(link, plan)
+
+    def equation_faults(self, plan: StreamPlan) -> int:
+        with self._transaction(plan) as link:
+            return recall.equation_faults(link, plan)
+
     def facts(self, plan: StreamPlan) -> TableFacts:
         with self._transaction(plan) as link:
             return recall.stored_facts(link, plan, recall.stored_layout(link, plan))
@@ -218,7 +234,6 @@ class PostgresLink:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._rows_in: dict[str, int] = {}
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         count = self.connection.execute(sql.encode(), parameters or None).rowcount
@@ -227,20 +242,42 @@ class PostgresLink:
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return self.connection.execute(sql.encode(), parameters or None).fetchall()
 
-    def stage(self, name: str, records: pa.Table, layout: Layout | None) -> str:
+    def stage(
+        self, name: str, records: pa.Table, layout: Layout | None, joined_on: Sequence[str] = ()
+    ) -> str:
         types = staged_types(records.schema, layout)
         columns = ", ".join(f"{quote(column)} {given}" for column, given in types.items())
         target = DIALECT.scratch_name(name)
         for statement in DIALECT.scratch_table(name, columns):
             self.run(statement)
-        is_json = frozenset(column for column, given in types.items() if given == "jsonb")
-        copy_in(self.connection, target, records.schema, records.to_batches(), is_json)
-        if records.num_rows >= _ANALYZE_FROM:
-            self.run(f"analyze {target}")
+        self._copy(target, records, types)
+        if joined_on and records.num_rows >= _ANALYZE_FROM:
+            self.run(f"analyze {target} ({listed(tuple(joined_on))})")
         return target
 
-    def settle(self, name: str) -> None:
-        self.run(f"analyze {DIALECT.scratch_name(name)}")
+    def append(self, table: Table, records: pa.Table, layout: Layout) -> int:
+        return self._copy(qualified(table), records, staged_types(records.schema, layout))
+
+    def judge(self, sql: str, parameters: Sequence[Any], *, is_indexed: bool) -> None:
+        # The planner knows little of a table that is being filled, and would rather scan all of it.
+        joins = ("enable_hashjoin", "enable_mergejoin") if is_indexed else ()
+        for join in joins:
+            self.run(f"set local {join} = off")
+        self.run(sql, parameters)
+        for join in joins:
+            self.run(f"set local {join} = on")
+        self.run(f"analyze {DIALECT.scratch_name('verdicts')}")
+        # Rows are met in the order of their addresses: each page is read once, none by chance.
+        self.run(f"set local random_page_cost = {_ADDRESS_COST}")
+
+    def _copy(self, target: str, records: pa.Table, types: dict[str, str]) -> int:
+        # While a COPY waits for a client that was frozen, only this ends it and frees its locks.
+        usual = self.rows("select pg_catalog.current_setting('statement_timeout')")[0][0]
+        self.run(f"set local statement_timeout = '{_COPY_TIMEOUT}'")
+        is_json = frozenset(column for column, given in types.items() if given == "jsonb")
+        written = copy_in(self.connection, target, records.schema, records.to_batches(), is_json)
+        self.run(f"set local statement_timeout = '{usual}'")
+        return written
 
 
 def _target(config: PostgresConfig) -> dict[str, Any]:
