@@ -129,12 +129,14 @@ def run(command: Command, limit_s: float) -> Cost:
 
         alarm = threading.Timer(limit_s, kill)
         alarm.start()
-        _, status, usage = os.wait4(child.pid, 0)
-        wall = time.perf_counter() - started
-        alarm.cancel()
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)  # what it left behind would disturb the next measurement
-        sampler.stop.set()
+        try:
+            _, status, usage = os.wait4(child.pid, 0)
+            wall = time.perf_counter() - started
+        finally:
+            alarm.cancel()
+            sampler.stop.set()
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)  # what it left behind would disturb the next measurement
         sampler.join()
         child.returncode = os.waitstatus_to_exitcode(status)  # Popen must not wait for a pid that is gone
     printed = out_path.read_text(errors="replace")

@@ -57,15 +57,15 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     def _engine(self, shard: str) -> Engine:
         """The engine of a file; the lock is held, so no other thread has a connection of any engine."""
         path = Path(self.path_for_shard(shard))
-        known = self._opened.get(shard)
-        if known is not None and known.file == _identity(path):
+        file, known = _identity(path), self._opened.get(shard)
+        if known is not None and known.file == file:
             self._opened.move_to_end(shard)
             return known.engine
         if known is not None:
-            # Another process has purged the run: its file is gone, or a new one stands in its place.
+            # The run was purged meanwhile: its file is gone, or a new one stands in its place.
             self._opened.move_to_end(shard, last=False)
             self._close_oldest()
-            self._initialized_dbs.discard(shard)
+            file = None
         engine = create_engine(
             self.conn_string_for_shard(shard),
             poolclass=QueuePool,
@@ -74,7 +74,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
         )
         try:
-            if shard not in self._initialized_dbs:
+            if file is None or shard not in self._initialized_dbs:
                 self._initdb(engine)
                 self._initialized_dbs.add(shard)
         except BaseException:

@@ -18,10 +18,10 @@ class DuckDBConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str = Field(min_length=1, description="The file; it and its folder are made when they are missing.")
-    memory_limit: str = Field(
-        default="512MB",
+    memory_limit: str | None = Field(
+        default=None,
         pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B|%)$",
-        description="The most memory DuckDB takes, as '2GB'; what needs more goes to disk meanwhile.",
+        description="The most memory DuckDB takes, as '2GB'; by default 512MB. The rest goes to disk meanwhile.",
     )
     threads: int | None = Field(
         default=None, ge=1, description="How many cores DuckDB uses. By default all of them."

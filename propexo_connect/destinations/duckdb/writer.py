@@ -30,6 +30,9 @@ Connect = Callable[[str, dict[str, Any]], duckdb.DuckDBPyConnection]
 
 _BATCH_ROWS = 64 * 1024
 
+_MEMORY_LIMIT = "512MB"
+"""Unless the connection says otherwise: DuckDB's own, 80 % of the machine, lets a long sync grow so far."""
+
 _names = itertools.count()
 
 
@@ -104,11 +107,16 @@ class DuckDB:
             return written
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        settings: dict[str, Any] = {"memory_limit": self.config.memory_limit}
+        settings: dict[str, Any] = {}
+        if self.config.memory_limit is not None:
+            settings["memory_limit"] = self.config.memory_limit
         if self.config.threads is not None:
             settings["threads"] = self.config.threads
         with _errors(self._path):
             connection = self._connect(self._path, settings)
+            if self.config.memory_limit is None:
+                # Set, not configured: somebody else in this process may open the file without our setting.
+                connection.execute(f"set memory_limit = '{_MEMORY_LIMIT}'")
             _set_up(connection)
             return connection
 
