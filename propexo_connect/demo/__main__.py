@@ -119,13 +119,15 @@ def _table(title: str, lines: Iterable[Line]) -> Table:
 
 
 def _serve() -> int:
-    """The UI and the daemon, until interrupted."""
+    """The UI and the daemon, until interrupted or told to end."""
     server = subprocess.Popen([str(Path(sys.executable).with_name("dg")), "dev"])  # noqa: S603 (our own program)
-    try:
-        return server.wait()
-    except KeyboardInterrupt:
-        server.send_signal(signal.SIGINT)
-        return server.wait()
+    # Told to end, the UI ends its own processes; so does this one, and the systems beside it.
+    signal.signal(signal.SIGTERM, lambda *_: server.send_signal(signal.SIGINT))
+    while True:
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            continue  # the terminal has interrupted the UI as well: wait until it is done
 
 
 if __name__ == "__main__":
