@@ -8,6 +8,7 @@ selected alone, reported the moment it is committed, failing alone, and retried 
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -15,14 +16,16 @@ import dagster as dg
 from propexo_connect.connection.parse import Connection
 from propexo_connect.destinations.base import Session
 from propexo_connect.model.errors import ConnectError
-from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import StreamPlan
 from propexo_connect.orchestration.carry_out import carry_out
 from propexo_connect.orchestration.checks import (
     check_specs,
-    keys_check,
-    ledger_check,
-    surprises_check,
+    has_unique_keys,
+    key_unique_and_present,
+    ledger_equation,
+    rejected_records,
+    schema_drift,
+    tiles_touch,
 )
 from propexo_connect.orchestration.failure import (
     NEVER_RETRY,
@@ -157,10 +160,13 @@ class _Sync:
 
     def _materialized(self, result: StreamResult, session: Session) -> dg.MaterializeResult[Any]:
         stream = self._todo[result.plan.stream.name]
+        faults, fault_count = self._ledger_faults(session, stream.plan)
         answers = (
-            ledger_check(stream.key, self._windows(session, stream.plan)),
-            surprises_check(stream.key, result.counts.rejected, result.changes),
-            keys_check(stream.key, result.facts),
+            tiles_touch(stream.key, faults),
+            ledger_equation(stream.key, fault_count),
+            key_unique_and_present(stream.key, result.facts),
+            rejected_records(stream.key, result.counts.rejected),
+            schema_drift(stream.key, result.changes),
         )
         return dg.MaterializeResult(
             asset_key=stream.key,
@@ -170,11 +176,18 @@ class _Sync:
 
     def _stored_checks(self, stream: StreamAsset, session: Session) -> list[dg.AssetCheckResult]:
         """The checks of a stream that is not to be synced, from what is stored."""
-        facts = session.facts(stream.plan)
+        plan = stream.plan
+        if has_unique_keys(plan) and not plan.stream.key:
+            with self._source.open() as source:  # which alone knows the key of such a stream
+                plan = replace(plan, stream=source.prepare(plan.stream))
+        facts = session.facts(plan)
+        faults, fault_count = self._ledger_faults(session, plan)
         answers = (
-            ledger_check(stream.key, self._windows(session, stream.plan)),
-            surprises_check(stream.key, facts.rejected_count, ()),
-            keys_check(stream.key, facts),
+            tiles_touch(stream.key, faults),
+            ledger_equation(stream.key, fault_count),
+            key_unique_and_present(stream.key, facts),
+            rejected_records(stream.key, facts.rejected_count),
+            schema_drift(stream.key, ()),  # nothing was read since the last sync
         )
         return self._asked_for(answers)
 
@@ -183,13 +196,14 @@ class _Sync:
         asked = {(check.asset_key, check.name) for check in self._checks}
         return [answer for answer in answers if (answer.asset_key, answer.check_name) in asked]
 
-    def _windows(self, session: Session, plan: StreamPlan) -> list[Window] | None:
+    def _ledger_faults(self, session: Session, plan: StreamPlan) -> tuple[list[str] | None, int | None]:
+        """Gaps and overlaps in words, and how many counts do not add up; None where it could not be asked."""
         try:
-            return session.windows(plan)
+            return session.tile_faults(plan), session.equation_faults(plan)
         except ConnectError as error:
             # The records are committed: a ledger that cannot be asked now must not undo that.
             self._context.log.warning(f"{plan.stream.name}: the ledger could not be asked: {error}")
-            return None
+            return None, None
 
     @contextmanager
     def _failure_told(self) -> Generator[None]:

@@ -1,116 +1,123 @@
 """Asset checks that a sync answers itself, from the ledger and the table it has just written.
 
-Three a stream, each of several statements: an event costs Dagster 10 to 30 ms, and a check is two events a
-sync. Freshness needs none: the freshness policy of each asset says it without an event.
+Each is named for what it proves, and asks a question that costs little at any length of the ledger: a check
+that is slow is a check that somebody turns off. Whether a stream is as fresh as its schedule promises is no
+check here: the freshness policy of each asset says it, also when no sync runs at all.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 import dagster as dg
 
 from propexo_connect.destinations.base import TableFacts
-from propexo_connect.model import tile
 from propexo_connect.model.layout import Change
-from propexo_connect.model.ledger import Reading, Window
 from propexo_connect.model.stream import Mode, StreamPlan
 from propexo_connect.orchestration.metadata import drift_table
 
-LEDGER = "ledger"
-KEYS = "keys"
-SURPRISES = "surprises"
+TILES_TOUCH = "tiles_touch"
+LEDGER_EQUATION = "ledger_equation"
+KEY_UNIQUE_AND_PRESENT = "key_unique_and_present"
+REJECTED_RECORDS = "rejected_records"
+SCHEMA_DRIFT = "schema_drift"
 
-_TILED = frozenset({Reading.RECURRING, Reading.FULL, Reading.BACKSYNC})
 _SHOWN = 20
 
 
 def check_specs(plan: StreamPlan, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     """The checks that a stream's sync will answer."""
-    specs = [
-        dg.AssetCheckSpec(
-            LEDGER,
-            asset=key,
-            description="The tiles that were read touch, with no gap and no overlap, "
-            "and of each step read = new + changed + unchanged + superseded + rejected.",
-        ),
-        dg.AssetCheckSpec(
-            SURPRISES,
-            asset=key,
-            description="No record was rejected and no field changed its shape. Warns: the sync goes on, "
-            "rejected records are kept raw and values that do not fit are kept as text.",
-        ),
-    ]
-    if has_unique_keys(plan):
-        specs.append(
-            dg.AssetCheckSpec(KEYS, asset=key, description="Each record has its key, and no two share one.")
-        )
-    return specs
+    said = {
+        TILES_TOUCH: "The tiles that were read touch, with no gap and no overlap; the first 20 are named.",
+        LEDGER_EQUATION: "Of each step, read = new + changed + unchanged + superseded + rejected.",
+        KEY_UNIQUE_AND_PRESENT: "Each record has its key, and no two share one.",
+        REJECTED_RECORDS: "No record was rejected. Warns: the sync goes on, and they are kept raw.",
+        SCHEMA_DRIFT: "No field came and none changed its type since the last sync. Warns: the sync goes on, "
+        "and a value that does not fit is kept as text.",
+    }
+    if not has_unique_keys(plan):
+        del said[KEY_UNIQUE_AND_PRESENT]
+    return [dg.AssetCheckSpec(name, asset=key, description=words) for name, words in said.items()]
 
 
 def has_unique_keys(plan: StreamPlan) -> bool:
-    """Whether the stream's table holds each key once."""
-    return bool(plan.stream.key) and plan.mode is not Mode.APPEND
+    """Whether the stream's table holds each key once; some sources tell the key only when they are asked."""
+    return plan.mode is Mode.MERGE or (plan.mode is Mode.OVERWRITE and bool(plan.stream.key))
 
 
-def ledger_check(key: dg.AssetKey, windows: Iterable[Window] | None) -> dg.AssetCheckResult:
-    """Whether the rows of the ledger prove one unbroken stretch; None: it could not be asked."""
-    if windows is None:
-        return _unknown(key, LEDGER, "The ledger could not be asked.")
-    rows = list(windows)
-    by_axis: dict[type, list[tile.Tile]] = defaultdict(list)
-    for window in rows:
-        if window.is_complete and window.reading in _TILED:
-            by_axis[type(window.tile.end)].append(window.tile)
-    faults = [fault for tiles in by_axis.values() for fault in tile.faults(tiles)]
-    unequal = [
-        f"sync {window.sync_id}, {window.reading}, step {window.part}: {window.counts}"
-        for window in rows
-        if not window.counts.hold
-    ]
-    found = [*faults, *unequal]
+def tiles_touch(key: dg.AssetKey, faults: list[str] | None) -> dg.AssetCheckResult:
+    """Whether the ledger proves one unbroken stretch, by the first of its gaps and overlaps, in words.
+
+    None: the ledger could not be asked.
+    """
+    if faults is None:
+        return _unknown(key, TILES_TOUCH, "The ledger could not be asked.")
     return dg.AssetCheckResult(
         asset_key=key,
-        check_name=LEDGER,
-        passed=not found,
-        description=f"One unbroken stretch; steps: {len(rows)}." if not found else _listed(found),
-        metadata={
-            "tiles": sum(len(tiles) for tiles in by_axis.values()),
-            "gaps_and_overlaps": len(faults),
-            "unequal_counts": len(unequal),
-        },
+        check_name=TILES_TOUCH,
+        passed=not faults,
+        description=_listed(faults) if faults else "One unbroken stretch.",
+        metadata={"gaps_and_overlaps": len(faults)},
     )
 
 
-def keys_check(key: dg.AssetKey, facts: TableFacts | None) -> dg.AssetCheckResult:
+def ledger_equation(key: dg.AssetKey, fault_count: int | None) -> dg.AssetCheckResult:
+    """Whether the counts of every step add up; None: the ledger could not be asked."""
+    if fault_count is None:
+        return _unknown(key, LEDGER_EQUATION, "The ledger could not be asked.")
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=LEDGER_EQUATION,
+        passed=fault_count == 0,
+        description=f"The counts of {fault_count} steps do not add up; see _propexo.windows."
+        if fault_count
+        else "The counts of every step add up.",
+        metadata={"unequal_counts": fault_count},
+    )
+
+
+def key_unique_and_present(key: dg.AssetKey, facts: TableFacts | None) -> dg.AssetCheckResult:
     """Whether the table holds each key once and none is missing."""
     if facts is None or facts.duplicate_keys is None or facts.null_keys is None:
-        return _unknown(key, KEYS, "The table could not be asked.")
+        return _unknown(key, KEY_UNIQUE_AND_PRESENT, "The table could not be asked.")
     good = facts.duplicate_keys == 0 and facts.null_keys == 0
     return dg.AssetCheckResult(
         asset_key=key,
-        check_name=KEYS,
+        check_name=KEY_UNIQUE_AND_PRESENT,
         passed=good,
         description="Each record has its key, and no two share one."
         if good
-        else f"{facts.duplicate_keys} keys occur more than once, {facts.null_keys} records have none.",
+        else f"{facts.duplicate_keys} records repeat the key of another, {facts.null_keys} have none.",
         metadata={"duplicate_keys": facts.duplicate_keys, "null_keys": facts.null_keys},
     )
 
 
-def surprises_check(key: dg.AssetKey, rejected: int, changes: Iterable[Change]) -> dg.AssetCheckResult:
-    """Whether a sync met records or fields that somebody should look at."""
+def rejected_records(key: dg.AssetKey, rejected: int) -> dg.AssetCheckResult:
+    """Whether there are records that somebody should look at."""
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=REJECTED_RECORDS,
+        passed=not rejected,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{rejected} records were rejected; see _propexo.rejected_records."
+        if rejected
+        else "No record was rejected.",
+        metadata={"records_rejected": rejected},
+    )
+
+
+def schema_drift(key: dg.AssetKey, changes: Iterable[Change]) -> dg.AssetCheckResult:
+    """Whether the fields are what they were at the last sync."""
     drift = tuple(changes)
-    words = [f"{rejected} records were rejected; see _propexo.rejected_records."] if rejected else []
-    words += [f"{change.field}: {change.kind}." for change in drift]
-    metadata: dict[str, int | dg.MetadataValue] = {"records_rejected": rejected, "schema_changes": len(drift)}
+    metadata: dict[str, int | dg.MetadataValue] = {"schema_changes": len(drift)}
     if drift:
         metadata["schema_drift"] = drift_table(drift)
     return dg.AssetCheckResult(
         asset_key=key,
-        check_name=SURPRISES,
-        passed=not words,
+        check_name=SCHEMA_DRIFT,
+        passed=not drift,
         severity=dg.AssetCheckSeverity.WARN,
-        description=_listed(words) if words else "Nothing unexpected.",
+        description=_listed([f"{change.field}: {change.kind}." for change in drift])
+        if drift
+        else "The fields are what they were.",
         metadata=metadata,
     )
 

@@ -8,6 +8,7 @@ import pytest
 
 from propexo_connect.destinations import DESTINATIONS
 from propexo_connect.destinations.base import Destination
+from propexo_connect.destinations.duckdb import DuckDBConfig
 from propexo_connect_tests.destinations.kit import Bench
 
 
@@ -17,12 +18,18 @@ def configured(name: str, options: Mapping[str, Any]) -> Destination:
     return kind.configure(kind.config.model_validate(options))
 
 
+def duckdb_settings(path: str) -> dict[str, Any]:
+    """The settings with which a destination of this path opens its file."""
+    return DuckDBConfig(path=path).model_dump(exclude={"path"}, exclude_none=True)
+
+
 def ask(name: str, options: Mapping[str, Any], sql: str) -> list[tuple[Any, ...]]:
     """Rows of a statement, on a connection of its own."""
     if name == "duckdb":
         import duckdb
 
-        with duckdb.connect(options["path"]) as connection:
+        # DuckDB opens a file a second time in one process only with the settings of the first.
+        with duckdb.connect(options["path"], config=duckdb_settings(options["path"])) as connection:
             connection.execute("set timezone = 'UTC'")
             return connection.execute(sql).fetchall()
     import psycopg

@@ -28,7 +28,7 @@ from propexo_connect.model.errors import (
     UnknownName,
     Unreachable,
 )
-from propexo_connect_tests.destinations.conftest import ask, configured
+from propexo_connect_tests.destinations.conftest import ask, configured, duckdb_settings
 from propexo_connect_tests.destinations.kit import Bench, unit, units_plan
 from propexo_connect_tests.destinations.proxy import CutAtCommit
 
@@ -46,7 +46,8 @@ def a_link(bench: Bench) -> Link:
     if bench.name == "duckdb":
         import duckdb
 
-        return DuckDBLink(duckdb.connect(bench.options["path"]).begin())
+        path = bench.options["path"]
+        return DuckDBLink(duckdb.connect(path, config=duckdb_settings(path)).begin())
     import psycopg
 
     return PostgresLink(psycopg.connect(bench.options["url"], cursor_factory=psycopg.RawCursor))
@@ -219,6 +220,11 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     path.write_text("Dear sir, " * 1000)
     with pytest.raises(FileMismatch, match="no DuckDB database"):
         configured("duckdb", {"path": str(path)}).check()
+
+
+def test_a_file_may_not_be_named_like_our_schema(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cannot be named _propexo"):
+        DuckDBConfig(path=str(tmp_path / "_Propexo.duckdb"))
 
 
 def test_one_file_with_two_settings_is_refused(tmp_path: Path) -> None:

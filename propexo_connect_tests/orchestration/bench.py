@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,9 @@ class Acme:
     config: type[BaseModel] = AcmeConfig
     records: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
     failures: dict[str, ConnectError] = field(default_factory=dict[str, ConnectError])
+    offers: tuple[Stream, ...] = STREAMS
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """What a stream's key turns out to be when the account is opened."""
     waits: bool = False
     """Whether a read lasts until the sync is stopped."""
     was_stopped: threading.Event = field(default_factory=threading.Event)
@@ -76,7 +79,7 @@ class Acme:
 
     def streams(self, config: BaseModel) -> Sequence[Stream]:  # noqa: ARG002
         """All of them."""
-        return STREAMS
+        return self.offers
 
     def stream(self, config: BaseModel, name: str) -> Stream | None:
         """The one of this name."""
@@ -99,7 +102,7 @@ class AcmeSource:
 
     def discover(self) -> Sequence[Stream]:
         """All streams."""
-        return STREAMS
+        return self.vendor.offers
 
     def check(self, streams: Sequence[Stream]) -> Sequence[Access]:
         """Granted where nothing fails."""
@@ -111,8 +114,8 @@ class AcmeSource:
         ]
 
     def prepare(self, stream: Stream) -> Stream:
-        """Nothing is learned."""
-        return stream
+        """The same, with the key that only the account tells."""
+        return replace(stream, key=self.vendor.keys.get(stream.name, stream.key))
 
     def upper_bound(self, stream: Stream) -> int:  # noqa: ARG002
         """No stream has an integer axis."""

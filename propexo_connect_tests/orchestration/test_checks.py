@@ -1,24 +1,22 @@
 """The checks that a sync answers."""
 
-from datetime import timedelta
-
 import dagster as dg
 import pytest
 
 from propexo_connect.destinations.base import TableFacts
-from propexo_connect.model.counts import Counts
+from propexo_connect.model.errors import Unreachable
 from propexo_connect.model.layout import Change
-from propexo_connect.model.ledger import Reading, Window
-from propexo_connect.orchestration.checks import keys_check, ledger_check, surprises_check
+from propexo_connect.model.stream import Stream
+from propexo_connect.orchestration.checks import (
+    key_unique_and_present,
+    ledger_equation,
+    rejected_records,
+    schema_drift,
+    tiles_touch,
+)
 from propexo_connect_tests.orchestration.bench import Bench
-from propexo_connect_tests.orchestration.test_metadata import NOON, window
 
 KEY = dg.AssetKey(["acme", "units"])
-HOUR = timedelta(hours=1)
-
-
-def hours(start: int, end: int, reading: Reading = Reading.RECURRING) -> Window:
-    return window(NOON + start * HOUR, NOON + end * HOUR, reading=reading)
 
 
 def answers(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], bool]:
@@ -28,58 +26,52 @@ def answers(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], bool]:
 
 
 def test_a_sync_answers_the_checks_of_its_streams(bench: Bench) -> None:
+    """A stream that has no key is not asked about it."""
+    always = ("tiles_touch", "ledger_equation", "rejected_records", "schema_drift")
     assert answers(bench.sync("units", "visits")) == {
-        ("units", "ledger"): True,
-        ("units", "keys"): True,
-        ("units", "surprises"): True,
-        ("visits", "ledger"): True,
-        ("visits", "surprises"): True,
+        **{(stream, check): True for stream in ("units", "visits") for check in always},
+        ("units", "key_unique_and_present"): True,
     }
 
 
 def test_a_failed_stream_answers_nothing(bench: Bench) -> None:
-    from propexo_connect.model.errors import Unreachable
-
     bench.vendor.failures["units"] = Unreachable("cut")
     assert {name for name, _ in answers(bench.sync("units", "visits"))} == {"visits"}
 
 
-def test_tiles_that_touch_pass() -> None:
-    backsync = hours(-9, 0, Reading.BACKSYNC)
-    assert ledger_check(KEY, [hours(0, 1), hours(1, 2), backsync, hours(2, 5)]).passed
-
-
-def test_a_gap_fails_and_is_named() -> None:
-    answer = ledger_check(KEY, [hours(0, 1), hours(2, 3)])
+def test_faults_of_the_tiles_fail_and_are_named() -> None:
+    answer = tiles_touch(KEY, ["gap between 1 and 2", "overlap between 3 and 4"])
     assert not answer.passed
     assert answer.severity is dg.AssetCheckSeverity.ERROR
-    assert "gap between" in (answer.description or "")
+    assert answer.description == "gap between 1 and 2\noverlap between 3 and 4"
+    assert tiles_touch(KEY, []).passed
 
 
-def test_an_overlap_fails_and_is_named() -> None:
-    answer = ledger_check(KEY, [hours(0, 2), hours(1, 3)])
-    assert not answer.passed
-    assert "overlap between" in (answer.description or "")
-
-
-def test_a_repull_and_an_incomplete_step_prove_nothing_about_tiles() -> None:
-    repull = hours(0, 1, Reading.REPULL)
-    broken_off = window(NOON + 5 * HOUR, NOON + 9 * HOUR, done=False)
-    assert ledger_check(KEY, [repull, hours(3, 4), broken_off, hours(4, 5)]).passed
-
-
-def test_a_stream_that_changed_its_axis_is_judged_on_each() -> None:
-    assert ledger_check(KEY, [window(0, 10), window(10, 20), hours(0, 1)]).passed
-    assert not ledger_check(KEY, [window(0, 10), window(11, 20), hours(0, 1)]).passed
+def test_a_gap_that_somebody_made_is_found_by_the_next_sync(bench: Bench) -> None:
+    for _ in range(2):
+        assert answers(bench.sync("work_orders"))["work_orders", "tiles_touch"] is True
+    bench.rows("update _propexo.windows set tile_end = tile_end - interval 1 hour where number = 1")
+    assert answers(bench.sync("work_orders"))["work_orders", "tiles_touch"] is False
 
 
 def test_counts_that_do_not_add_up_fail() -> None:
-    from dataclasses import replace
-
-    wrong = replace(hours(0, 1), counts=Counts(read=3, new=2))
-    answer = ledger_check(KEY, [wrong])
+    answer = ledger_equation(KEY, 3)
     assert not answer.passed
-    assert "read=3" in (answer.description or "")
+    assert answer.severity is dg.AssetCheckSeverity.ERROR
+    assert "3 steps" in (answer.description or "")
+    assert ledger_equation(KEY, 0).passed
+
+
+def test_counts_that_somebody_changed_are_found_by_the_next_sync(bench: Bench) -> None:
+    bench.sync("units")
+    bench.rows('update _propexo.windows set "read" = 7')
+    assert answers(bench.sync("units"))["units", "ledger_equation"] is False
+
+
+def test_a_ledger_that_could_not_be_asked_warns() -> None:
+    for answer in (tiles_touch(KEY, None), ledger_equation(KEY, None)):
+        assert not answer.passed
+        assert answer.severity is dg.AssetCheckSeverity.WARN
 
 
 @pytest.mark.parametrize(
@@ -92,32 +84,65 @@ def test_counts_that_do_not_add_up_fail() -> None:
     ],
 )
 def test_keys_must_be_unique_and_present(facts: TableFacts | None, passed: bool) -> None:
-    assert keys_check(KEY, facts).passed is passed
+    assert key_unique_and_present(KEY, facts).passed is passed
 
 
-def test_rejected_records_and_drift_warn() -> None:
-    answer = surprises_check(KEY, 2, (Change("added", "Floor", "floor", None, "integer"),))
+def test_rejected_records_warn() -> None:
+    answer = rejected_records(KEY, 2)
     assert not answer.passed
     assert answer.severity is dg.AssetCheckSeverity.WARN
     assert "2 records were rejected" in (answer.description or "")
-    assert "Floor: added." in (answer.description or "")
-    assert surprises_check(KEY, 0, ()).passed
+    assert rejected_records(KEY, 0).passed
+
+
+def test_drift_warns_and_names_the_fields() -> None:
+    answer = schema_drift(KEY, (Change("added", "Floor", "floor", None, "integer"),))
+    assert not answer.passed
+    assert answer.severity is dg.AssetCheckSeverity.WARN
+    assert answer.description == "Floor: added."
+    assert schema_drift(KEY, ()).passed
 
 
 def test_a_rejected_record_warns_and_fails_nothing(bench: Bench) -> None:
     bench.vendor.records["units"] = [{"name": "no key"}]
     result = bench.sync("units")
     assert result.success
-    assert answers(result)["units", "surprises"] is False
+    assert answers(result)["units", "rejected_records"] is False
+    bench.vendor.records["units"] = [{"id": 1}]
+    assert answers(bench.sync("units"))["units", "rejected_records"] is True
 
 
-def test_a_check_alone_is_answered_without_a_sync(bench: Bench) -> None:
+def test_drift_is_told_by_the_sync_that_meets_it_and_not_by_the_next(bench: Bench) -> None:
     bench.sync("units")
-    bench.vendor.read.clear()
-    key = dg.AssetCheckKey(dg.AssetKey(["acme_north", "units"]), "keys")
+    bench.vendor.records["units"] = [{"id": 1, "floor": 3}]
+    assert answers(bench.sync("units"))["units", "schema_drift"] is False
+    assert answers(bench.sync("units"))["units", "schema_drift"] is True
+
+
+def check_alone(bench: Bench, stream: str, check: str) -> dg.ExecuteInProcessResult:
+    key = dg.AssetCheckKey(dg.AssetKey(["acme_north", stream]), check)
     job = dg.define_asset_job("look", selection=dg.AssetSelection.checks(key))
     defs = dg.Definitions.merge(bench.definitions(), dg.Definitions(jobs=[job]))
-    result = defs.resolve_job_def("look").execute_in_process(instance=bench.instance)
-    assert answers(result) == {("units", "keys"): True}
+    return defs.resolve_job_def("look").execute_in_process(instance=bench.instance)
+
+
+@pytest.mark.parametrize(
+    "check",
+    ["tiles_touch", "ledger_equation", "key_unique_and_present", "rejected_records", "schema_drift"],
+)
+def test_a_check_alone_is_answered_without_a_sync(bench: Bench, check: str) -> None:
+    bench.sync("units")
+    bench.vendor.read.clear()
+    result = check_alone(bench, "units", check)
+    assert answers(result) == {("units", check): True}
     assert not result.get_asset_materialization_events()
     assert not bench.vendor.read
+
+
+def test_a_key_that_the_source_alone_knows_is_checked_too(bench: Bench) -> None:
+    bench.vendor.offers = (Stream("notes"),)
+    bench.vendor.keys["notes"] = ("id",)
+    assert answers(bench.sync("notes"))["notes", "key_unique_and_present"] is True
+    assert answers(check_alone(bench, "notes", "key_unique_and_present")) == {
+        ("notes", "key_unique_and_present"): True
+    }

@@ -12,6 +12,7 @@ from dagster_postgres import PostgresEventLogStorage
 from sqlalchemy import text
 
 from propexo_connect.model.errors import ConfigurationError
+from propexo_connect.orchestration.event_log import PooledSqliteEventLogStorage
 from propexo_connect.orchestration.launcher import HealthCheckedRunLauncher
 from propexo_connect.orchestration.storage import POSTGRES_URL_VARIABLE, local_directory, psycopg2_url
 
@@ -64,6 +65,16 @@ def test_a_run_on_sqlite_is_there_for_the_next_start(home: Path) -> None:
     assert (home / ".dagster" / "history" / "runs.db").exists()
 
 
+def test_an_instance_that_ends_leaves_no_event_log_open(home: Path) -> None:
+    """SQLite removes the journal of a database when its last connection is closed."""
+    history = home / ".dagster" / "history" / "runs"
+    with instance() as opened:
+        assert isinstance(opened.event_log_storage, PooledSqliteEventLogStorage)
+        assert dg.materialize([units], instance=opened).success
+        assert len(list(history.glob("*.db-wal"))) == 2
+    assert list(history.glob("*.db-wal")) == []
+
+
 def test_a_run_on_postgresql_is_there_for_the_next_start(on_postgres: Path, postgres_url: str) -> None:
     """The same file, one variable, and nothing of the history on the local disk."""
     found = materialize_and_read_back()
@@ -93,6 +104,8 @@ def test_the_shipped_settings_retry_watch_and_hold_back(home: Path) -> None:
         assert queue.tag_concurrency_limits == [
             {"key": "connection", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
         ]
+        # A pool is a DuckDB file, which one process at a time may write.
+        assert opened.get_concurrency_config().pool_config.default_pool_limit == 1
         assert not opened.telemetry_enabled
 
 

@@ -6,10 +6,13 @@ destination:
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from propexo_connect.destinations.base import Destination
+
+_OURS = "_propexo"
 
 
 class DuckDBConfig(BaseModel):
@@ -26,6 +29,14 @@ class DuckDBConfig(BaseModel):
     threads: int | None = Field(
         default=None, ge=1, description="How many cores DuckDB uses. By default all of them."
     )
+
+    @field_validator("path")
+    @classmethod
+    def _not_like_our_schema(cls, path: str) -> str:
+        # DuckDB calls a database by its file's name, and would take our schema for it.
+        if Path(path).name.partition(".")[0].lower() == _OURS:
+            raise ValueError(f"a file cannot be named {_OURS}, which is a schema in it")
+        return path
 
 
 @dataclass
