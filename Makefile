@@ -13,7 +13,7 @@ dev: $(READY)
 	$(BIN)/python -m propexo_connect.demo dev
 
 test: $(READY)
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest
 
 check: $(READY)
 	$(BIN)/ruff format --check .

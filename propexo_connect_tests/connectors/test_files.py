@@ -38,6 +38,11 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Record = Mapping[str, Any]
 
 
+def gzipped(content: bytes) -> bytes:
+    """Compressed without the time of day, so that a test has the same name in every process."""
+    return gzip.compress(content, mtime=0)
+
+
 def context(step_bytes: int = 32 * 1024 * 1024) -> ReadContext:
     return ReadContext(SystemClock(), REQUEST_RETRY, log=lambda _: None, step_bytes=step_bytes)
 
@@ -433,7 +438,7 @@ def held_by_arrow() -> int:
 
 
 def test_nobody_holds_a_file_after_a_whole_read(tmp_path: Path) -> None:
-    put(tmp_path, "a.csv.gz", gzip.compress(b"id\n" + b"1\n" * 2_000_000))
+    put(tmp_path, "a.csv.gz", gzipped(b"id\n" + b"1\n" * 2_000_000))
     assert len(read(config(tmp_path, {"path": "*.csv.gz"}))) == 2_000_000
     assert held_by_arrow() == 0
 
@@ -618,7 +623,7 @@ def test_only_the_chosen_columns_of_parquet_are_read(tmp_path: Path) -> None:
 
 PARQUET = io.BytesIO()
 pq.write_table(pa.table({"id": list(range(1000))}), PARQUET)
-GZIPPED = gzip.compress(b"id\n" + b"".join(b"%d\n" % number for number in range(1000)))
+GZIPPED = gzipped(b"id\n" + b"".join(b"%d\n" % number for number in range(1000)))
 ZIPPED = b"PK\x03\x04" + bytes(100)
 
 
@@ -636,7 +641,7 @@ ZIPPED = b"PK\x03\x04" + bytes(100)
         ("a.jsonl", PARQUET.getvalue(), "Parquet"),
         ("a.csv.gz", b"id\n1\n", "plain text"),
         ("a.csv.gz", zstandard.compress(b"id\n1\n"), "zstd"),
-        ("a.csv.gz", gzip.compress(PARQUET.getvalue()), "Parquet"),
+        ("a.csv.gz", gzipped(PARQUET.getvalue()), "Parquet"),
         ("a.csv.gz", GZIPPED[:-9], "cut off"),
         ("a.csv.gz", GZIPPED[:40], "cut off"),
         ("a.csv.gz", GZIPPED[:30] + b"\xff" + GZIPPED[31:], "corrupt"),
@@ -664,9 +669,9 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.csv.gz", gzip.compress(b"id\n1\n") + gzip.compress(b"2\n")),
+        ("a.csv.gz", gzipped(b"id\n1\n") + gzipped(b"2\n")),
         ("a.csv.zst", zstandard.compress(b"id\n1\n") + zstandard.compress(b"2\n")),
-        ("a.CSV.GZ", gzip.compress(b"id\n1\n2\n")),
+        ("a.CSV.GZ", gzipped(b"id\n1\n2\n")),
     ],
 )
 def test_compressed_files_of_several_members_are_read_whole(
@@ -677,13 +682,13 @@ def test_compressed_files_of_several_members_are_read_whole(
 
 
 def test_a_name_without_ending_is_believed_by_its_first_bytes(tmp_path: Path) -> None:
-    put(tmp_path, "a", gzip.compress(b"id\n1\n"), NOON)
+    put(tmp_path, "a", gzipped(b"id\n1\n"), NOON)
     put(tmp_path, "b", b"id\n2\n", NOON + timedelta(minutes=1))
     assert read(config(tmp_path, {"path": "*", "format": "csv"})) == [{"id": "1"}, {"id": "2"}]
 
 
 def test_the_setting_decides_over_the_name(tmp_path: Path) -> None:
-    put(tmp_path, "a.csv", gzip.compress(b"id\n1\n"))
+    put(tmp_path, "a.csv", gzipped(b"id\n1\n"))
     assert read(config(tmp_path, {"compression": "gzip"})) == [{"id": "1"}]
 
 
@@ -705,7 +710,7 @@ def test_a_file_beyond_the_cap_is_refused(tmp_path: Path, name: str) -> None:
     ending = name.partition(".")[2]
     content = {
         "csv": b"id\n" + b"1\n" * 500_000,
-        "csv.gz": gzip.compress(b"id\n" + b"1\n" * 500_000),
+        "csv.gz": gzipped(b"id\n" + b"1\n" * 500_000),
         "jsonl": b'{"id":1}\n' * 150_000,
     }
     if ending == "parquet":
