@@ -13,7 +13,7 @@ dev: $(READY)
 	$(BIN)/python -m propexo_connect.demo dev
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff format --check .
