@@ -52,7 +52,8 @@ class TableFacts:
 
     Args:
         oldest_unseen: the smallest `last_seen`: the record that was not served for longest.
-        duplicate_keys, null_keys: what must be 0. None where the stream has no key.
+        duplicate_keys, null_keys: what must be 0. None where the stream has no key. Where no index keeps keys
+            apart, and there are more than a million, each sync counts the duplicates of another part of them.
     """
 
     row_count: int = 0

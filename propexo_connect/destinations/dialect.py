@@ -90,6 +90,10 @@ class Dialect(Protocol):
         """The statement that drops an index, quoted and with its schema; empty where there are none."""
         ...
 
+    def key_slice(self, columns: str, slices: int, number: int) -> str:
+        """The condition that picks one of so many parts of the keys; empty where an index proves them all."""
+        ...
+
     lock_stream: str
     """The suffix of a select that holds a stream's row until the transaction ends."""
     lock_schemas: str

@@ -9,6 +9,7 @@ from propexo_connect.destinations.ledger_row import instant, parsed, window_of
 from propexo_connect.destinations.merge import GATHERED_READ
 from propexo_connect.destinations.state import (
     COLUMNS,
+    FENCES,
     OF_STREAM,
     OWNER,
     REJECTED_RECORDS,
@@ -40,10 +41,14 @@ where tile_start <> before or tile_start_value <> before_value
 order by before, before_value, number
 limit 20
 """
+_FENCES_TAKEN = f"select cast(coalesce(sum(number), 0) as bigint) from {FENCES.sql} where {OF_STREAM}"
 _EQUATION_FAULTS = (
     f"select count(*) from {WINDOWS.sql} where {OF_STREAM} "
     'and "read" <> "new" + "changed" + "unchanged" + "superseded" + "rejected"'
 )
+
+_KEYS_AT_ONCE = 1_000_000
+"""To tell a million UUIDs apart takes DuckDB 200 MB, five million 480 MB."""
 
 
 def stored_layout(link: Link, plan: StreamPlan, *, lock: bool = False) -> Layout | None:
@@ -192,8 +197,7 @@ def stored_facts(link: Link, plan: StreamPlan, layout: Layout | None) -> TableFa
     if keys and plan.mode is not Mode.APPEND:
         duplicates = 0
         if not link.dialect.capabilities.has_indexes:
-            distinct = f"select distinct {listed(keys)} from {table}"
-            duplicates = count - link.rows(f"select count(*) from ({distinct}) d")[0][0]
+            duplicates = _duplicate_keys(link, plan, listed(keys), count)
     return TableFacts(
         row_count=count,
         first_seen_min=instant(first),
@@ -203,6 +207,21 @@ def stored_facts(link: Link, plan: StreamPlan, layout: Layout | None) -> TableFa
         duplicate_keys=duplicates,
         null_keys=null_keys if keys else None,
     )
+
+
+def _duplicate_keys(link: Link, plan: StreamPlan, keys: str, row_count: int) -> int:
+    """How many rows repeat the key of another, among as many keys as fit into memory.
+
+    The steps prove the keys that they write. This finds what other hands did, and need not find it at once:
+    the part of a larger table changes with each number that a lane's fence gives out.
+    """
+    part = ""
+    slices = -(-row_count // _KEYS_AT_ONCE)
+    if slices > 1:
+        turn = link.rows(_FENCES_TAKEN, (plan.connection, plan.stream.name))[0][0]
+        part = f"where {link.dialect.key_slice(keys, slices, turn % slices)}"
+    repeated = f"select count(*) as n from {qualified(plan.table)} {part} group by {keys} having count(*) > 1"
+    return int(link.rows(f"select coalesce(sum(n - 1), 0) from ({repeated}) d")[0][0])
 
 
 def _refuse_taken(link: Link, plan: StreamPlan) -> None:

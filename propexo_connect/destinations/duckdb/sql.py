@@ -59,5 +59,8 @@ class DuckDBDialect:
     def drop_index(self, schema: str, name: str) -> str:  # noqa: ARG002
         return ""
 
+    def key_slice(self, columns: str, slices: int, number: int) -> str:
+        return f"hash({columns}) % {slices} = {number}"
+
 
 DIALECT = DuckDBDialect()

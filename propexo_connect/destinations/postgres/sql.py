@@ -62,5 +62,8 @@ class PostgresDialect:
     def drop_index(self, schema: str, name: str) -> str:
         return f"drop index {schema}.{name}"
 
+    def key_slice(self, columns: str, slices: int, number: int) -> str:  # noqa: ARG002
+        return ""
+
 
 DIALECT = PostgresDialect()
