@@ -125,19 +125,6 @@ def guarded(x: str, given: FieldType) -> str:
             return f"CAST({x} AS {duckdb_type(given)})"
 
 
-def canonical_text(x: str, given: FieldType) -> str:
-    """The SQL expression of a typed value's text as the hash takes it, the same for all widenings."""
-    match given.kind:
-        case Kind.TEXT | Kind.JSON:
-            return x
-        case Kind.DECIMAL if given.scale:
-            return f"rtrim(rtrim({x}::VARCHAR, '0'), '.')"
-        case Kind.BINARY:
-            return f"hex({x})"
-        case _:
-            return f"{x}::VARCHAR"
-
-
 WIDER: dict[Kind, tuple[FieldType, ...]] = {
     Kind.INTEGER: (FieldType(Kind.DECIMAL, 38, 18), TEXT),
     Kind.BOOLEAN: (TEXT,),

@@ -1,34 +1,31 @@
 """From the pages of a step to typed, keyed, hashed and deduplicated columns (SEMANTICS §4).
 
-All of it is SQL over temporary tables of an in-memory DuckDB, thousands of records a statement:
-
-    raw      what the source wrote
-    typed    one column per field, null where the value does not fit, and a flag `odd`
-    meta     for odd records only: what did not fit, kept as text with the reason
-    nested   JSON values in canonical form
+A step is decoded in pieces while it is still being read: each goes the fast way (`at_once.py`) and, where
+something about it is odd, the thorough one (`thorough.py`), which alone finds new fields and types.
 """
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 
-from propexo_connect.model.errors import DriftRefused
-from propexo_connect.model.field import FieldType, Kind
+from propexo_connect.destinations.arrow import HASH, INSTANT, META, READ_AT, REJECTED, schema_of
+from propexo_connect.model.field import Kind
 from propexo_connect.model.layout import Change, Column, Layout
-from propexo_connect.model.names import column_names
-from propexo_connect.model.stream import Drift, StreamPlan
-from propexo_connect.sync.casts import MISFIT_REASONS, WIDER, canonical_text
-from propexo_connect.sync.exact import ESCAPED, canonical_json
-from propexo_connect.sync.raw import ColumnRaw, JsonRaw, Raw, count_of, literal
+from propexo_connect.model.stream import StreamPlan
+from propexo_connect.sync.at_once import typed_at_once
+from propexo_connect.sync.columns import Unfit
+from propexo_connect.sync.compute import Values, pc
+from propexo_connect.sync.exact import canonical_json
+from propexo_connect.sync.hashes import hashes
 from propexo_connect.sync.spool import Spool
+from propexo_connect.sync.thorough import Typed, declared_layout, typed_thoroughly
 
-RECORD_COLUMNS = ("_propexo_hash", "_propexo_read_at", "_propexo_meta")
-
-_REJECTED = pa.schema(
-    [("read_at", pa.timestamp("us", "UTC")), ("reason", pa.string()), ("record", pa.string())]
-)
+_WORKERS = 4
 
 
 @dataclass(frozen=True)
@@ -42,18 +39,40 @@ class Decoded:
     superseded: int
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Some pages of a step, and their records as soon as they are typed the fast way.
+
+    Args:
+        layout: what the fast way was told to expect.
+        records: the finished records, None where the thorough way must be gone.
+    """
+
+    spool: Spool
+    layout: Layout
+    records: "Future[pa.Table | None]"
+
+
 class Decoder:
-    """One in-memory database in which steps are typed; a cursor of it per calling thread."""
+    """One in-memory database in which steps are typed, and the threads that do it."""
 
     def __init__(self, memory_limit: str = "256MB") -> None:
-        self._database = duckdb.connect(config={"memory_limit": memory_limit})
-        self._database.execute("SET TimeZone = 'UTC'")
+        self._database = duckdb.connect(config={"memory_limit": memory_limit, "threads": 1})
+        self._pool = ThreadPoolExecutor(
+            min(_WORKERS, os.cpu_count() or 1), thread_name_prefix="propexo-decode"
+        )
 
     def close(self) -> None:
         """Let the memory go."""
+        self._pool.shutdown(cancel_futures=True)
         self._database.close()
 
-    def decode(self, spool: Spool, plan: StreamPlan, stored: Layout | None) -> Decoded:
+    def begin(self, spool: Spool, plan: StreamPlan, stored: Layout | None) -> Piece:
+        """Start to decode a piece, whose spool takes no more pages."""
+        layout, _ = declared_layout(plan, stored)
+        return Piece(spool, layout, self._pool.submit(self._at_once, spool, plan, layout))
+
+    def decode(self, pieces: Sequence[Piece], plan: StreamPlan, stored: Layout | None) -> Decoded:
         """Type, key, hash and deduplicate the records of a step.
 
         Args:
@@ -63,310 +82,105 @@ class Decoder:
             VendorFault: the pages are not JSON records.
             DriftRefused: the schema changed and the plan says `fail`.
         """
+        layout, changes = declared_layout(plan, stored)
+        parts = self._parts(pieces, plan, stored, layout, changes)
+        if parts is None:
+            typed = self._thorough([piece.spool for piece in pieces], plan, stored)
+            layout, changes = typed.layout, typed.changes
+            parts = [(self._finished([piece.spool for piece in pieces], typed), typed.rejected)]
+        records = pa.concat_tables([part for part, _ in parts])
+        rejected = pa.concat_tables([part for _, part in parts])
+        kept = self._newest(records, layout, plan)
+        return Decoded(layout, changes, kept, rejected, records.num_rows - kept.num_rows)
+
+    def _parts(
+        self,
+        pieces: Sequence[Piece],
+        plan: StreamPlan,
+        stored: Layout | None,
+        layout: Layout,
+        changes: tuple[Change, ...],
+    ) -> list[tuple[pa.Table, pa.Table]] | None:
+        """Records and rejected records of each piece; None where one changes what the others are to be."""
+        if not layout.is_ready:
+            return None
+        parts: list[tuple[pa.Table, pa.Table]] = []
+        for piece in pieces:
+            # The layout has changed since where the step before this one brought something new.
+            is_current = piece.layout == layout
+            records = piece.records.result() if is_current else self._at_once(piece.spool, plan, layout)
+            if records is not None:
+                parts.append((records, REJECTED.empty_table()))
+                continue
+            typed = self._thorough([piece.spool], plan, stored)
+            if typed.layout != layout or typed.changes != changes:
+                return None
+            parts.append((self._finished([piece.spool], typed), typed.rejected))
+        return parts
+
+    def _at_once(self, spool: Spool, plan: StreamPlan, layout: Layout) -> pa.Table | None:
+        if not layout.is_ready:
+            return None
+        with self._cursor() as connection:
+            try:
+                typed = typed_at_once(connection, spool, plan, layout)
+                return _finished(connection, [spool], typed)
+            except Unfit:
+                return None
+
+    def _thorough(self, spools: Sequence[Spool], plan: StreamPlan, stored: Layout | None) -> Typed:
+        with self._cursor() as connection:
+            return typed_thoroughly(connection, spools, plan, stored)
+
+    def _finished(self, spools: Sequence[Spool], typed: Typed) -> pa.Table:
+        with self._cursor() as connection:
+            return _finished(connection, spools, typed)
+
+    def _newest(self, records: pa.Table, layout: Layout, plan: StreamPlan) -> pa.Table:
+        """One record of each key: that of the newest cursor, then of the latest read."""
+        keys = list(layout.key_columns) if layout.is_ready else []
+        if not keys or records.select(keys).group_by(keys).aggregate([]).num_rows == records.num_rows:
+            return records
+        cells = {f"k{number}": records.column(name) for number, name in enumerate(keys)}
+        order = "row DESC"
+        cursor = plan.stream.cursor
+        if cursor in layout.fields:
+            cells["c"] = records.column(layout.column(cursor).name)
+            order = f"c DESC NULLS LAST, {order}"
+        cells["row"] = pa.chunked_array([pa.arange(0, records.num_rows)])
+        partition = ", ".join(f"k{number}" for number in range(len(keys)))
+        with self._cursor() as connection:
+            connection.register("doubled", pa.table(cells))
+            rows = connection.sql(
+                f"SELECT row FROM doubled "
+                f"QUALIFY row_number() OVER (PARTITION BY {partition} ORDER BY {order}) = 1 ORDER BY row"
+            ).to_arrow_table()
+        return records.take(rows.column("row"))
+
+    @contextmanager
+    def _cursor(self) -> Generator[duckdb.DuckDBPyConnection]:
         cursor = self._database.cursor()
         try:
             cursor.execute("SET TimeZone = 'UTC'")
             # The statements are written as they are to run; planning them costs a small step half its time.
             cursor.execute("PRAGMA disable_optimizer")
-            return _Decoding(cursor, spool, plan, stored).run()
+            yield cursor
         finally:
             cursor.close()
 
 
-class _Decoding:
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, spool: Spool, plan: StreamPlan, stored: Layout | None
-    ) -> None:
-        self._connection = connection
-        self._spool = spool
-        self._plan = plan
-        self._stored = stored
-        self._raw: Raw = (
-            JsonRaw(connection, spool, plan.stream, plan.where)
-            if spool.is_json
-            else ColumnRaw(connection, spool)
-        )
-        self._changes: list[Change] = []
-        self._unmapped: list[str] = []
-
-    def run(self) -> Decoded:
-        layout = self._with_arrivals(self._declared())
-        self._type(layout)
-        if self._plan.drift is Drift.EVOLVE and (wider := self._widened(layout)):
-            layout = layout.with_columns(wider)
-            self._type(layout)
-        self._explain(layout)
-        rejected = self._reject(layout)
-        superseded = self._deduplicate(layout)
-        return Decoded(layout, tuple(self._changes), self._finish(layout), rejected, superseded)
-
-    # -- layout ------------------------------------------------------------------------------------
-
-    def _declared(self) -> Layout:
-        """The stored layout, with the declared fields that it lacks."""
-        stream, stored = self._plan.stream, self._stored or Layout(key=self._plan.stream.key)
-        lacking = [
-            field
-            for field in stream.fields
-            if self._plan.wants(field.name) and field.name not in stored.fields
-        ]
-        names = column_names(
-            (field.name for field in lacking), {column.field: column.name for column in stored.columns}
-        )
-        added = tuple(Column(field.name, names[field.name], field.type) for field in lacking)
-        self._note_added(added)
-        return stored.with_columns(added)
-
-    def _with_arrivals(self, layout: Layout) -> Layout:
-        """The layout with the fields that came without being declared."""
-        covered = layout.fields | {field.split(".")[0] for field in layout.fields}
-        fresh = [name for name in self._raw.names() if name not in covered and self._plan.wants(name)]
-        if not fresh:
-            return layout
-        if self._stored is not None and self._plan.drift is Drift.FAIL:
-            raise DriftRefused(
-                f"the source sends fields that were not there before: {', '.join(sorted(fresh))}",
-                where=self._plan.where,
-                expected="the fields of earlier syncs, because `drift` is `fail`",
-                remedy="Set `drift: evolve` to take them in, `drift: freeze` to keep them in "
-                "`_propexo_meta`, or leave them out with `exclude_fields`.",
-            )
-        if self._stored is not None and self._plan.drift is Drift.FREEZE:
-            self._unmapped = fresh
-            self._changes += [Change("kept in meta", name, None, None, None) for name in fresh]
-            return layout
-        types = self._infer(fresh)
-        names = column_names(types, {column.field: column.name for column in layout.columns})
-        added = tuple(Column(name, names[name], given, is_declared=False) for name, given in types.items())
-        self._note_added(added)
-        return layout.with_columns(added)
-
-    def _note_added(self, columns: Iterable[Column]) -> None:
-        if self._stored is not None:
-            self._changes += [
-                Change("added", column.field, column.name, None, str(column.type)) for column in columns
-            ]
-
-    def _infer(self, fields: Sequence[str]) -> dict[str, FieldType]:
-        """The narrowest type that holds every value of the step; fields that are always null are left out."""
-        open_to = self._raw.candidates(fields)
-        found = {field: tried[0] for field, tried in open_to.items() if len(tried) == 1}
-        while len(found) < len(open_to):
-            tried = {field: given[0] for field, given in open_to.items() if field not in found}
-            for field, misfits in self._misfits(list(tried.items())).items():
-                rest = open_to[field][1:]
-                if not misfits:
-                    found[field] = tried[field]
-                elif len(rest) == 1:
-                    found[field] = rest[0]
-                else:
-                    open_to[field] = rest
-        return {field: found[field] for field in fields if field in found}
-
-    def _misfits(self, fields: Sequence[tuple[str, FieldType]]) -> dict[str, int]:
-        """For each field, how many values of the step would not fit the type beside it."""
-        counts = ", ".join(
-            f"count(*) FILTER (x{number} IS NOT NULL AND ({self._raw.typed(number, *given)}) IS NULL)"
-            for number, given in enumerate(fields)
-        )
-        row = self._connection.execute(f"SELECT {counts} FROM ({self._raw.source(fields)})").fetchall()[0]
-        return {field: int(count) for (field, _), count in zip(fields, row, strict=True)}
-
-    # -- types -------------------------------------------------------------------------------------
-
-    def _type(self, layout: Layout) -> None:
-        """Make `typed`: o, p, t<i> per column, and `odd` where something needs a word in the meta."""
-        fields = [(column.field, column.type) for column in layout.columns]
-        cells = [self._raw.typed(number, *given) for number, given in enumerate(fields)]
-        typed = ", ".join(f"{cell} AS t{number}" for number, cell in enumerate(cells))
-        odd = [
-            f"(x{number} IS NOT NULL AND t{number} IS NULL)"
-            for number, (_, given) in enumerate(fields)
-            if given.kind not in {Kind.TEXT, Kind.JSON}
-        ]
-        if self._spool.has_rewritten:
-            odd += [f"starts_with(x{number}, {literal(ESCAPED)})" for number in range(len(fields))]
-        keep = ", ".join(["o", "p", *(f"t{number}" for number in range(len(fields)))])
-        flag = f"coalesce({' OR '.join(odd)}, false)" if odd else "false"
-        source = self._raw.source(fields)
-        self._connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE typed AS SELECT {keep}, {flag} AS odd "
-            f"FROM (SELECT *, {typed} FROM ({source}))"
-        )
-
-    def _widened(self, layout: Layout) -> tuple[Column, ...]:
-        """Columns of inferred type that values outgrow, in the type that loses nothing."""
-        if not self._any_odd():
-            return ()
-        wider: list[Column] = []
-        for column in layout.columns:
-            options = () if column.is_declared else WIDER.get(column.type.kind, ())
-            if options and self._fails(column.field, column.type):
-                given = next((option for option in options if not self._fails(column.field, option)), None)
-                if given is not None:
-                    wider.append(Column(column.field, column.name, given, is_declared=False))
-                    self._changes.append(
-                        Change("widened", column.field, column.name, str(column.type), str(given))
-                    )
-        return tuple(wider)
-
-    def _fails(self, field: str, given: FieldType) -> bool:
-        return self._misfits([(field, given)])[field] > 0
-
-    def _any_odd(self) -> bool:
-        return self._count("SELECT count(*) FROM typed WHERE odd") > 0
-
-    def _count(self, sql: str) -> int:
-        return count_of(self._connection, sql)
-
-    # -- what did not fit --------------------------------------------------------------------------
-
-    def _explain(self, layout: Layout) -> None:
-        """Make `meta`: for each record that needs it, a JSON text with what its columns do not say."""
-        parts: list[str] = []
-        if self._any_odd():
-            parts.append(self._misfit_part(layout))
-        if self._unmapped:
-            pairs = [f"{{'k': {literal(name)}, 'v': {self._raw.value(name)}}}" for name in self._unmapped]
-            present = f"list_filter([{', '.join(pairs)}], lambda e: e.v IS NOT NULL)"
-            parts.append(
-                f"SELECT rowid AS o, NULL::JSON AS misfits, "
-                f"to_json(map_from_entries({present})) AS unmapped, NULL::JSON AS escaped "
-                f"FROM raw WHERE len({present}) > 0"
-            )
-        if not parts:
-            self._connection.execute("CREATE OR REPLACE TEMP TABLE meta (o BIGINT, meta VARCHAR)")
-            return
-        named = [
-            f"CASE WHEN any_value({name}) IS NULL THEN '{{}}'::JSON "
-            f"ELSE json_object('{name}', any_value({name})) END"
-            for name in ("misfits", "unmapped", "escaped")
-        ]
-        merged = f"json_merge_patch(json_merge_patch({named[0]}, {named[1]}), {named[2]})"
-        self._connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE meta AS SELECT o, {merged}::VARCHAR AS meta "
-            f"FROM ({' UNION ALL '.join(parts)}) GROUP BY o"
-        )
-
-    def _misfit_part(self, layout: Layout) -> str:
-        fields = [(column.field, column.type) for column in layout.columns]
-        misfits: list[str] = []
-        escaped: list[str] = []
-        for number, (field, given) in enumerate(fields):
-            x, name = f"x{number}", literal(field)
-            plain = self._raw.plain(x)
-            if given.kind not in {Kind.TEXT, Kind.JSON}:
-                said = f"{{'value': {plain}, 'reason': {literal(MISFIT_REASONS[given.kind])}}}"
-                typed = self._raw.typed(number, field, given)
-                value = f"CASE WHEN {x} IS NOT NULL AND ({typed}) IS NULL THEN {said} END"
-                misfits.append(f"{{'k': {name}, 'v': {value}}}")
-            if self._spool.has_rewritten:
-                escaped.append(f"CASE WHEN starts_with({x}, {literal(ESCAPED)}) THEN {name} END")
-        found = f"list_filter([{', '.join(misfits)}], lambda e: e.v IS NOT NULL)" if misfits else "[]"
-        marked = f"list_filter([{', '.join(escaped)}], lambda e: e IS NOT NULL)" if escaped else "[]"
-        misfit_json = (
-            f"CASE WHEN len({found}) > 0 THEN to_json(map_from_entries({found})) END"
-            if misfits
-            else "NULL::JSON"
-        )
-        return (
-            f"SELECT o, {misfit_json} AS misfits, NULL::JSON AS unmapped, "
-            f"CASE WHEN len({marked}) > 0 THEN to_json({marked}) END AS escaped "
-            f"FROM ({self._raw.source(fields)}) WHERE o IN (SELECT o FROM typed WHERE odd)"
-        )
-
-    # -- keys --------------------------------------------------------------------------------------
-
-    def _reject(self, layout: Layout) -> pa.Table:
-        """Take records without a usable key out of `typed`, raw and with the reason."""
-        keys = self._key_cells(layout)
-        if not keys:
-            return _REJECTED.empty_table()
-        missing = " OR ".join(f"{cell} IS NULL" for cell in keys)
-        if self._count(f"SELECT count(*) FROM typed WHERE {missing}") == 0:
-            return _REJECTED.empty_table()
-        reasons = ", ".join(
-            f"CASE WHEN {cell} IS NULL THEN {literal(_key_problem(layout, field))} END"
-            for cell, field in zip(keys, layout.key, strict=True)
-        )
-        self._register_pages()
-        rejected = self._connection.sql(
-            f"SELECT read_at, concat_ws('; ', {reasons}) AS reason, {self._raw.record()} AS record "
-            f"FROM typed JOIN raw ON raw.rowid = typed.o JOIN pages ON pages.p = typed.p WHERE {missing}"
-        ).to_arrow_table()
-        self._connection.execute(f"DELETE FROM typed WHERE {missing}")
-        return rejected.cast(_REJECTED)
-
-    def _key_cells(self, layout: Layout) -> list[str]:
-        """The cells of the key; a field that no record has yet is null in all of them."""
-        fields = [column.field for column in layout.columns]
-        return [f"t{fields.index(field)}" if field in fields else "NULL" for field in layout.key]
-
-    def _deduplicate(self, layout: Layout) -> int:
-        """Keep the newest version of each key: newest cursor, then latest read. Returns how many went."""
-        keys = ", ".join(self._key_cells(layout))
-        if not keys:
-            return 0
-        doubled = self._count(f"SELECT count(*) - count(DISTINCT ({keys})) FROM typed")
-        if doubled:
-            cursor = self._cursor_cell(layout)
-            order = ", ".join([*([f"{cursor} DESC NULLS LAST"] if cursor else []), "p DESC", "o DESC"])
-            self._connection.execute(
-                "CREATE OR REPLACE TEMP TABLE typed AS SELECT * FROM typed "
-                f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {order}) = 1"
-            )
-        return doubled
-
-    def _cursor_cell(self, layout: Layout) -> str | None:
-        fields = [column.field for column in layout.columns]
-        cursor = self._plan.stream.cursor
-        return f"t{fields.index(cursor)}" if cursor in fields else None
-
-    # -- the end -----------------------------------------------------------------------------------
-
-    def _finish(self, layout: Layout) -> pa.Table:
-        nested = [number for number, column in enumerate(layout.columns) if column.type.kind is Kind.JSON]
-        self._register_pages()
-        joins = " JOIN pages USING (p) LEFT JOIN meta USING (o)"
-        if nested:
-            self._canonicalise(nested)
-            joins += " JOIN nested USING (o)"
-        cells = [f"{'n' if number in nested else 't'}{number}" for number in range(len(layout.columns))]
-        columns = ", ".join([*cells, f"{_hash_of(layout, cells)} AS hash", "read_at", "meta"])
-        table = self._connection.sql(f"SELECT {columns} FROM typed{joins}").to_arrow_table()
-        return table.rename_columns([*(column.name for column in layout.columns), *RECORD_COLUMNS])
-
-    def _register_pages(self) -> None:
-        pages = pa.table(
-            {
-                "p": pa.array(range(self._spool.page_count), pa.int32()),
-                "read_at": pa.array(self._spool.read_at, pa.timestamp("us", "UTC")),
-            }
-        )
-        self._connection.register("pages", pages)
-
-    def _canonicalise(self, numbers: Sequence[int]) -> None:
-        """Make `nested`: the JSON columns with keys sorted, so that their order is no change."""
-        cells = ", ".join(f"t{number}" for number in numbers)
-        table = self._connection.sql(f"SELECT o, {cells} FROM typed").to_arrow_table()
-        columns = {f"n{number}": canonical_json(table[f"t{number}"]) for number in numbers}
-        self._connection.register("nested", pa.table({"o": table["o"], **columns}))
+def _finished(connection: duckdb.DuckDBPyConnection, spools: Sequence[Spool], typed: Typed) -> pa.Table:
+    """Typed values as a destination takes them: JSON in canonical form, hashed, with the time of the read."""
+    fields = [(column.field, column.type, _canonical(typed, column)) for column in typed.layout.columns]
+    moments = pa.array([moment for spool in spools for moment in spool.read_at], INSTANT)
+    read_at = moments.take(pc.subtract(typed.pages, spools[0].first_page).combine_chunks())
+    columns = {
+        column.name: values for column, (_, _, values) in zip(typed.layout.columns, fields, strict=True)
+    }
+    ours = {HASH: hashes(connection, fields, typed.meta), READ_AT: read_at, META: typed.meta}
+    return pa.table({**columns, **ours}, schema_of(typed.layout))
 
 
-def _key_problem(layout: Layout, field: str) -> str:
-    if field not in layout.fields:
-        return f"the key field '{field}' is missing"
-    return f"the key field '{field}' is missing, null, or {MISFIT_REASONS[layout.column(field).type.kind]}"
-
-
-def _hash_of(layout: Layout, cells: Sequence[str]) -> str:
-    """SQL of the content hash: 128 bits over name and text of every field that has a value.
-
-    Fields count in the order of their names, and absent ones not at all, so that a column that is
-    added, widened or moved changes no hash of a record that did not change.
-    """
-    texts = [
-        f"{literal(chr(31) + column.field + chr(30))} || {canonical_text(cell, column.type)}"
-        for column, cell in sorted(zip(layout.columns, cells, strict=True), key=lambda pair: pair[0].field)
-    ]
-    return f"md5(concat({', '.join([*texts, literal(chr(29)) + ' || meta'])}))"
+def _canonical(typed: Typed, column: Column) -> Values:
+    values = typed.fields[column.field]
+    return canonical_json(values) if column.type.kind is Kind.JSON else values

@@ -8,13 +8,14 @@ without loss. That costs some 20 µs a record, on those pages only.
 
 import json
 import re
+from collections.abc import Sequence
 from typing import cast
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from propexo_connect.model.errors import VendorFault
+from propexo_connect.sync.compute import pc
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
@@ -24,6 +25,9 @@ _ODD = (
     r"|\\u0000|[:,\[ ]-?(NaN|Infinity|[0-9.]+[eE][+-]?[0-9]{3,}|[0-9.]{19,}[eE])"
 )
 """Numbers that a double may round, exponents that it may not reach, and what JSON does not know."""
+
+_SUSPECT = r"[0-9.]{17}|\\u0000|[:,\[ ]-?(NaN|Infinity|[0-9.]+[eE][+-]?[0-9]{3})"
+"""All that is odd and a little more; to compile the exact pattern takes longer than to scan a page."""
 
 NUMBER = "\ue000number:"
 """Marks, inside nested values, a number that is carried as text; a private-use character."""
@@ -36,10 +40,14 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 def odd_pages(pages: list[bytes]) -> list[int]:
     """Positions of the pages that the fast path would not keep exact."""
-    found = pc.call_function(
-        "match_substring_regex", [pa.array(pages, pa.large_binary())], pc.MatchSubstringOptions(_ODD)
-    )
-    return [number for number, odd in enumerate(cast(list[bool], found.to_pylist())) if odd]
+    suspects = _matching(pages, range(len(pages)), _SUSPECT)
+    return _matching(pages, suspects, _ODD) if suspects else []
+
+
+def _matching(pages: list[bytes], places: Sequence[int], pattern: str) -> list[int]:
+    texts = pa.array([pages[place] for place in places], pa.large_binary())
+    found = pc.call_function("match_substring_regex", [texts], pc.MatchSubstringOptions(pattern))
+    return [place for place, odd in zip(places, cast(list[bool], found.to_pylist()), strict=True) if odd]
 
 
 def rewrite(page: bytes, where: str) -> bytes:
@@ -83,27 +91,43 @@ def _storable(value: Json) -> Json:
     return value
 
 
-def canonical_json(column: pa.ChunkedArray) -> pa.Array:
-    """JSON texts in canonical form: compact, keys sorted; each distinct text is looked at once."""
-    encoded = cast(pa.DictionaryArray, column.combine_chunks().dictionary_encode())
-    texts = cast(list[str], encoded.dictionary.to_pylist())
-    return pa.array(map(_canonical, texts), pa.string()).take(encoded.indices)
-
-
-_LONG_NUMBER = re.compile(r"\d{16}|\d[eE]|\d\.\d{15}")
-
+_CAREFUL = rf"[0-9]{{16}}|[0-9]\.[0-9]{{15}}|(^|[:,\[\s])-?[0-9.]+[eE]|{NUMBER[0]}"
+"""What orjson would write otherwise than it stands there."""
 
 _DEEPEST = 512
 """Values nested deeper are kept as a JSON string of their text: databases give up on them."""
 
 
+def canonical_json(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """JSON texts in canonical form: compact, keys sorted; each distinct text is looked at once."""
+    texts = cast(pa.Array, column.combine_chunks())
+    is_long = pc.greater(pc.binary_length(texts), _DEEPEST)
+    is_careful = pc.fill_null(pc.or_(is_long, pc.match_substring_regex(texts, _CAREFUL)), False)
+    # Without objects there is nothing to sort.
+    is_plain = pc.and_not(pc.fill_null(pc.match_substring(texts, "{"), False), is_careful)
+    for mask, write in ((is_plain, _sorted), (is_careful, _canonical)):
+        encoded = texts.filter(mask).dictionary_encode()
+        if len(encoded):
+            found = pa.array(map(write, encoded.dictionary.to_pylist()), pa.string())
+            texts = pc.replace_with_mask(texts, mask, found.take(encoded.indices))
+    return pa.chunked_array([texts])
+
+
+def _sorted(text: str) -> str:
+    return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS).decode()
+
+
+_LONG_NUMBER = re.compile(_CAREFUL.removesuffix(f"|{NUMBER[0]}"))
+
+
 def _canonical(text: str) -> str:
     if text.count("[") + text.count("{") > _DEEPEST and _depth(text) > _DEEPEST:
         return json.dumps(text, ensure_ascii=False)
-    if "{" not in text and NUMBER not in text and ESCAPED not in text:
-        return text  # without objects there is nothing to sort
-    if NUMBER not in text and ESCAPED not in text and not _LONG_NUMBER.search(text):
-        return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS).decode()
+    is_marked = NUMBER in text or ESCAPED in text
+    if "{" not in text and not is_marked:
+        return text
+    if not is_marked and not _LONG_NUMBER.search(text):
+        return _sorted(text)
     return _dump(json.loads(text, parse_float=lambda number: NUMBER + number, parse_int=_integer))
 
 

@@ -1,4 +1,4 @@
-"""A step's records as the source wrote them, in one temporary table, and how to get at their fields."""
+"""Records as the source wrote them, in one temporary table, and how to get at their fields."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -39,6 +39,19 @@ def count_of(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     return int(connection.execute(sql).fetchall()[0][0])
 
 
+def lines(spools: Sequence[Spool], record: str) -> str:
+    """SQL of a relation with `p` (the page) and `r` (a record, in a type of DuckDB), in order of reading."""
+    paths = ", ".join(literal(str(path)) for spool in spools if (path := spool.json_path()) is not None)
+    if not paths:
+        return f"SELECT NULL::INTEGER AS p, NULL::{record} AS r WHERE false"
+    longest = max(spool.longest_line for spool in spools)
+    return (
+        f"SELECT p, unnest(r) AS r FROM read_json([{paths}], format = 'newline_delimited', "
+        f"columns = {{p: 'INTEGER', r: {literal(f'{record}[]')}}}, "
+        f"maximum_object_size = {max(longest + 1024, 1024 * 1024)})"
+    )
+
+
 class Raw(Protocol):
     """The temporary table `raw`, whatever the records came as; `rowid` is the order of reading."""
 
@@ -75,16 +88,17 @@ class JsonRaw:
     """Records as JSON text, a column `rec` of `raw`."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, spool: Spool, stream: Stream, where: str
+        self, connection: duckdb.DuckDBPyConnection, spools: Sequence[Spool], stream: Stream, where: str
     ) -> None:
         self._connection = connection
-        self._spool = spool
-        self._nested = {field.name for field in stream.fields if "." in field.name}
+        self._spools = spools
+        self._nested = nested_fields(stream)
         try:
             self._load()
         except duckdb.Error:
             # The fast reader refuses what exact.py can carry: lone surrogates, broken UTF-8.
-            spool.rewrite_all()
+            for spool in spools:
+                spool.rewrite_all()
             try:
                 self._load()
             except duckdb.Error as error:
@@ -93,20 +107,14 @@ class JsonRaw:
                     where=where,
                     expected="a list of records",
                 ) from None
+        self._has_rewritten = any(spool.has_rewritten for spool in spools)
 
     def _load(self) -> None:
-        path = self._spool.json_path()
-        if path is None:
-            self._connection.execute("CREATE OR REPLACE TEMP TABLE raw (p INTEGER, rec JSON)")
-            return
-        record = (
-            "r" if self._spool.unwrap is None else f"json_extract(r, {literal(_pointer(self._spool.unwrap))})"
-        )
+        unwrap = self._spools[0].unwrap
+        record = "r" if unwrap is None else f"json_extract(r, {literal(pointer(unwrap))})"
+        records = lines(self._spools, "JSON")
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE raw AS SELECT p, {record} AS rec FROM ("
-            "SELECT p, unnest(r) AS r FROM read_json(?, format = 'newline_delimited', "
-            "columns = {p: 'INTEGER', r: 'JSON[]'}, maximum_object_size = ?))",
-            [str(path), max(self._spool.longest_line + 1024, 1024 * 1024)],
+            f"CREATE OR REPLACE TEMP TABLE raw AS SELECT p, {record} AS rec FROM ({records})"
         )
 
     def names(self) -> Sequence[str]:
@@ -116,7 +124,7 @@ class JsonRaw:
     def candidates(self, fields: Sequence[str]) -> dict[str, tuple[FieldType, ...]]:
         paths = ", ".join(literal(self._path(field)) for field in fields)
         kinds = f"json_type(rec, [{paths}])"
-        if self._spool.has_rewritten:
+        if self._has_rewritten:
             marked = f"json_extract_string(rec, [{paths}])"
             kinds = (
                 f"list_transform(list_zip({kinds}, {marked}), lambda e: "
@@ -157,7 +165,7 @@ class JsonRaw:
         return from_text(self.plain(x), given)
 
     def plain(self, x: str) -> str:
-        if not self._spool.has_rewritten:
+        if not self._has_rewritten:
             return x
         number, escaped = literal(NUMBER), literal(ESCAPED)
         return (
@@ -169,15 +177,21 @@ class JsonRaw:
         return "rec::VARCHAR"
 
     def value(self, field: str) -> str:
-        return f"json_extract(rec, {literal(_pointer(field))})"
+        return f"json_extract(rec, {literal(pointer(field))})"
 
     def _path(self, field: str) -> str:
         parts = field.split(".") if field in self._nested else [field]
-        return "".join(map(_pointer, parts))
+        return "".join(map(pointer, parts))
 
 
-def _pointer(name: str) -> str:
+def pointer(name: str) -> str:
+    """The step of a JSON pointer that leads to a member."""
     return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def nested_fields(stream: Stream) -> frozenset[str]:
+    """The declared fields whose names lead into a record: `account.id`."""
+    return frozenset(field.name for field in stream.fields if "." in field.name)
 
 
 def _first_line(error: Exception) -> str:
@@ -187,10 +201,10 @@ def _first_line(error: Exception) -> str:
 class ColumnRaw:
     """Records in columns: `raw` holds each under `c<i>`, in the types that they came in."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, spool: Spool) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, spools: Sequence[Spool]) -> None:
         self._connection = connection
-        self._is_text = spool.is_text
-        table = _united(spool.tables)
+        self._is_text = spools[0].is_text
+        table = united(spools)
         self._types = dict(zip(table.column_names[1:], table.schema.types[1:], strict=True))
         self._cells = {name: f"c{number}" for number, name in enumerate(self._types)}
         safe = table.rename_columns(["p", *self._cells.values()])
@@ -294,11 +308,12 @@ def natural_type(arrived: pa.DataType) -> FieldType | None:
     return TEXT
 
 
-def _united(tables: Sequence[pa.Table]) -> pa.Table:
+def united(spools: Sequence[Spool]) -> pa.Table:
     """One table of all pages, with the page number as first column; what differs in type becomes text."""
     numbered = [
         table.add_column(0, "p", pa.repeat(pa.scalar(number, pa.int32()), table.num_rows))
-        for number, table in enumerate(tables)
+        for spool in spools
+        for number, table in enumerate(spool.tables, spool.first_page)
     ]
     try:
         return pa.concat_tables(numbered, promote_options="default")

@@ -20,6 +20,7 @@ from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import RetryPolicy, StreamPlan, SyncSettings
 from propexo_connect.sync.decode import Decoder
 from propexo_connect.sync.result import StreamResult, SyncOrder
+from propexo_connect.sync.stop import BranchStop
 from propexo_connect.sync.stream import Attempt
 
 _LOOK_EVERY_S = 1.0
@@ -49,17 +50,6 @@ def run_sync(
         yield from sync.results()
     finally:
         sync.end()
-
-
-class _Stop(threading.Event):
-    """Set when this attempt is given up, or when the whole sync is stopped."""
-
-    def __init__(self, sync: threading.Event) -> None:
-        super().__init__()
-        self._sync = sync
-
-    def is_set(self) -> bool:
-        return self._sync.is_set() or super().is_set()
 
 
 @dataclass
@@ -131,7 +121,7 @@ class _Sync:
                 self._settings,
                 self._clock,
                 self._log,
-                _Stop(self._stop),
+                BranchStop(self._stop),
                 touched_at=self._clock.monotonic(),
             )
             course.current = attempt

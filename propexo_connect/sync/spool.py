@@ -1,4 +1,4 @@
-"""The pages of one step, kept as they came until they are decoded."""
+"""Some pages of a step, kept as they came until the step is decoded."""
 
 import tempfile
 from collections.abc import Iterable
@@ -8,26 +8,28 @@ from typing import IO
 
 import pyarrow as pa
 
-from propexo_connect.connectors.base import ColumnPage, JsonPage, Page
+from propexo_connect.connectors.base import ColumnPage, Page
 from propexo_connect.sync.exact import odd_pages, rewrite
 
 _BREAKS = bytes.maketrans(b"\r\n", b"  ")
 """JSON allows raw line breaks only between tokens, so blanks mean the same and keep a page on one line."""
 
-_SCAN_BYTES = 4 * 1024 * 1024
-
 
 class Spool:
-    """Pages of one step: JSON in a temporary file, one page a line; columns in memory.
+    """Pages in the order of reading: columns in memory, JSON in a temporary file from when it is asked for.
 
-    A line reads `{"p":<page number>,"r":[<records>]}`.
+    A line of the file is a page and reads `{"p":<page number>,"r":[<records>]}`. To look through the pages
+    and write them is left to whoever asks for the file, so that reading goes on meanwhile.
+
+    Args:
+        first_page: how many pages of the step lie in spools before this one.
     """
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, first_page: int = 0) -> None:
         self._where = where
+        self.first_page = first_page
         self._file: IO[bytes] | None = None
         self._waiting: list[tuple[int, bytes]] = []
-        self._waiting_bytes = 0
         self.tables: list[pa.Table] = []
         self.read_at: list[datetime] = []
         self.unwrap: str | None = None
@@ -54,7 +56,7 @@ class Spool:
 
     def add(self, page: Page) -> None:
         """Take a page in."""
-        number = len(self.read_at)
+        number = self.first_page + len(self.read_at)
         self.read_at.append(page.read_at)
         self.position = page.position
         self.size_bytes += page.size_bytes
@@ -62,14 +64,8 @@ class Spool:
             self.is_text = page.is_text
             self.tables.append(page.records)
             return
-        self._take_json(number, page)
-
-    def _take_json(self, number: int, page: JsonPage) -> None:
         self.unwrap = page.unwrap
         self._waiting.append((number, page.records))
-        self._waiting_bytes += len(page.records)
-        if self._waiting_bytes >= _SCAN_BYTES:
-            self._write(rewrite_all=False)
 
     def _write(self, *, rewrite_all: bool) -> None:
         pages = [records for _, records in self._waiting]
@@ -83,7 +79,6 @@ class Spool:
             self.longest_line = max(self.longest_line, len(line))
             self._file.write(line)
         self._waiting.clear()
-        self._waiting_bytes = 0
 
     def json_path(self) -> Path | None:
         """The file of all JSON pages, complete; None when there are none."""

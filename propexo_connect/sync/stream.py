@@ -2,23 +2,24 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from propexo_connect.connectors.base import Meter, ReadContext, Source
+from propexo_connect.connectors.ahead import read_ahead
+from propexo_connect.connectors.base import Meter, Page, ReadContext, Source
 from propexo_connect.destinations.base import Session, Step
 from propexo_connect.model.clock import Clock
 from propexo_connect.model.errors import ConfigurationError, Fenced, NoKey, Stalled, TerminalError
 from propexo_connect.model.layout import Change, Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import Mode, StreamPlan, SyncSettings
-from propexo_connect.sync.ahead import ReadAhead
-from propexo_connect.sync.decode import Decoder
+from propexo_connect.sync.decode import Decoder, Piece
+from propexo_connect.sync.gather import Gathering, closing_all
 from propexo_connect.sync.plan import Assignment, assignments
 from propexo_connect.sync.result import SyncOrder
-from propexo_connect.sync.spool import Spool
+from propexo_connect.sync.stop import BranchStop
 
 
 @dataclass
@@ -103,11 +104,12 @@ class Attempt:
         self.log(f"{stream.name}: {_said(assignment)}")
         read_started_at = assignment.read_started_at or self.clock.now()
         meter = Meter()
+        stop = BranchStop(self.stop)
         context = ReadContext(
             self.clock,
             self.settings.request_retry,
             self._note,
-            self.stop,
+            stop,
             meter,
             self.settings.step_bytes,
         )
@@ -131,19 +133,21 @@ class Attempt:
             read_started_at=read_started_at,
             finished_at=self.started_at,
         )
-        with closing(ReadAhead(pages, self.settings.step_bytes)) as ahead:
-            spool = Spool(self.plan.where)
-            try:
-                for page in ahead:
-                    self._touch()
-                    spool.add(page)
-                    if spool.size_bytes >= self.settings.step_bytes:
-                        window = self._store(spool, window, meter, is_complete=False)
-                        spool.close()
-                        spool = Spool(self.plan.where)
-                self._store(spool, window, meter, is_complete=True)
-            finally:
-                spool.close()
+        steps = read_ahead(lambda: self._steps(pages), stop, cancel=stop.set)
+        with closing(steps):
+            for pieces, is_last in steps:
+                with closing_all(pieces):
+                    window = self._store(pieces, window, meter, is_complete=is_last)
+
+    def _steps(self, pages: Iterator[Page]) -> Iterator[tuple[list[Piece], bool]]:
+        """The pages as steps, and whether each is the last; a step is decoded while it fills."""
+        with closing(Gathering(self.decoder, self.plan, self.settings.step_bytes)) as step:
+            for page in pages:
+                self._touch()
+                step.add(page, self.layout)
+                if step.is_full:
+                    yield step.take(self.layout), False
+            yield step.take(self.layout), True
 
     def _wanted(self) -> frozenset[str] | None:
         """The fields to ask for, None for all."""
@@ -154,11 +158,11 @@ class Attempt:
             return frozenset(filter(plan.wants, known)) if plan.excluded and known else None
         return plan.selected | set(stream.key) | ({stream.cursor} if stream.cursor else set())
 
-    def _store(self, spool: Spool, window: Window, meter: Meter, *, is_complete: bool) -> Window:
-        """Commit what the spool holds; returns the row that the next part starts from."""
-        decoded = self.decoder.decode(spool, self.plan, self.layout)
+    def _store(self, pieces: Sequence[Piece], window: Window, meter: Meter, *, is_complete: bool) -> Window:
+        """Commit a step; returns the row that the next part starts from."""
+        decoded = self.decoder.decode(pieces, self.plan, self.layout)
         self._touch()
-        position = spool.position if self.plan.stream.resumable and not is_complete else None
+        position = pieces[-1].spool.position if self.plan.stream.resumable and not is_complete else None
         cost = meter.take()
         row = replace(
             window,
@@ -167,7 +171,7 @@ class Attempt:
             bytes_read=cost.bytes_read,
             request_count=cost.request_count,
             retry_count=cost.retry_count,
-            page_count=spool.page_count,
+            page_count=sum(piece.spool.page_count for piece in pieces),
         )
         step = Step(
             self.plan,

@@ -63,7 +63,8 @@ def decode(plan: StreamPlan, *pages: JsonPage, after: Decoded | None = None) -> 
     try:
         for each in pages:
             spool.add(each)
-        return decoder.decode(spool, plan, after.layout if after else None)
+        stored = after.layout if after else None
+        return decoder.decode([decoder.begin(spool, plan, stored)], plan, stored)
     finally:
         spool.close()
         decoder.close()

@@ -36,7 +36,7 @@ def decode_columns(plan: StreamPlan, *pages: ColumnPage) -> Decoded:
     spool, decoder = Spool(plan.where), Decoder()
     for each in pages:
         spool.add(each)
-    return decoder.decode(spool, plan, None)
+    return decoder.decode([decoder.begin(spool, plan, None)], plan, None)
 
 
 FITTING = [
