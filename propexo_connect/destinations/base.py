@@ -1,6 +1,6 @@
 """What every destination is to the engine: state to plan from, and steps to commit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,8 +9,9 @@ from typing import Protocol
 import pyarrow as pa
 from pydantic import BaseModel
 
+from propexo_connect.destinations.standing import Standing
 from propexo_connect.model.layout import Change, Layout
-from propexo_connect.model.ledger import Progress, Window
+from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import StreamPlan
 
 
@@ -68,20 +69,15 @@ class TableFacts:
 class Session(Protocol):
     """A destination opened for one sync; its methods are called from several threads at once."""
 
-    def layout(self, plan: StreamPlan) -> Layout | None:
-        """The stored map of the stream, None before its first commit.
+    def take_fences(self, plans: Sequence[StreamPlan], lane: str) -> dict[str, int]:
+        """For each stream of one connection a number higher than any holder's before.
 
-        Raises:
-            ConfigurationError: the table belongs to somebody else, or the key is another than before.
+        Whoever held the lane of one of them can no longer commit to it.
         """
         ...
 
-    def progress(self, plan: StreamPlan, lane: str) -> Progress:
-        """Where the stream stands on a lane."""
-        ...
-
-    def take_fence(self, plan: StreamPlan, lane: str) -> int:
-        """A number higher than any holder before; whoever held the lane can no longer commit."""
+    def standings(self, plans: Sequence[StreamPlan], lane: str) -> dict[str, Standing]:
+        """Where each stream of one connection stands on a lane."""
         ...
 
     def commit(self, step: Step, finished_at: Callable[[], datetime]) -> Window:
@@ -110,8 +106,8 @@ class Session(Protocol):
         """How many ledger rows break `read = new + changed + unchanged + superseded + rejected`."""
         ...
 
-    def facts(self, plan: StreamPlan) -> TableFacts:
-        """What the table says of itself now."""
+    def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
+        """What the table says of itself now; `layout` is the stored map, None before the first commit."""
         ...
 
 

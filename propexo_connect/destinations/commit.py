@@ -20,11 +20,9 @@ from propexo_connect.destinations.ledger_row import row_of
 from propexo_connect.destinations.schema import refuse_wide, store_changes
 from propexo_connect.destinations.state import (
     HOLD_FENCE,
-    NEXT_NUMBER,
+    INSERT_WINDOW,
     READ_FENCE,
     REJECTED_RECORDS,
-    WINDOWS,
-    insert,
 )
 from propexo_connect.destinations.swap import overwrite
 from propexo_connect.destinations.writing import (
@@ -58,8 +56,7 @@ def store(link: Link, step: Step, finished_at: Callable[[], datetime], failpoint
     counts.prove(step.plan.where)
 
     window = replace(step.window, counts=counts, finished_at=finished_at())
-    number = link.rows(NEXT_NUMBER, (step.plan.connection, step.plan.stream.name))[0][0]
-    link.run(insert(WINDOWS), row_of(window, number, gathered))
+    link.run(INSERT_WINDOW, row_of(window, gathered))
     failpoint("ledger written")
     _hold_fence(link, step)
     failpoint("fence held")

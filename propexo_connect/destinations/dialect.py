@@ -99,9 +99,9 @@ class Dialect(Protocol):
     lock_schemas: str
     """Let one transaction at a time make a schema; empty where the commits take turns anyway."""
     schema_exists: str
-    """Select one row when the schema `$1` exists."""
+    """Select one row when the schema `$1` exists; empty where making one needs no right of its own."""
     columns_of: str
-    """Select the column names of the table or view `$1`.`$2`; none when there is no such thing."""
+    """Select schema, name and a column's name of the tables and views `$1[i]`.`$2[i]`, spelled so."""
 
 
 class Link(Protocol):

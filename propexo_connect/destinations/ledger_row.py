@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from propexo_connect.destinations.dialect import Row
-from propexo_connect.destinations.state import WINDOWS
+from propexo_connect.destinations.state import WINDOW_VALUES, WINDOWS
 from propexo_connect.model.counts import Counts
 from propexo_connect.model.ledger import Reading, Window
 from propexo_connect.model.stream import FilterDeclaration, FilterKind
@@ -29,8 +29,8 @@ _PLAIN = (
 _INSTANTS = ("started_at", "read_started_at", "finished_at")
 
 
-def row_of(window: Window, number: int, gathered: int) -> tuple[Any, ...]:
-    """The values of `WINDOWS`, in its order."""
+def row_of(window: Window, gathered: int) -> tuple[Any, ...]:
+    """The parameters of `INSERT_WINDOW`: its connection and stream come first."""
     tile, request = window.tile, window.request
     values: dict[str, Any] = {
         **{name: getattr(window, name) for name in (*_PLAIN, *_INSTANTS, *_METERS)},
@@ -39,7 +39,6 @@ def row_of(window: Window, number: int, gathered: int) -> tuple[Any, ...]:
         **_split("tile_end", tile.end),
         **_split("requested_start", request.start),
         **_split("requested_end", request.end),
-        "number": number,
         "gathered": gathered,
         "reading": str(window.reading),
         "lane": window.reading.lane,
@@ -47,7 +46,7 @@ def row_of(window: Window, number: int, gathered: int) -> tuple[Any, ...]:
         "resolution_s": request.resolution.total_seconds(),
         "declarations": json.dumps([_declared(one) for one in window.declarations], ensure_ascii=False),
     }
-    return tuple(values[name] for name in WINDOWS.names)
+    return tuple(values[name] for name in WINDOW_VALUES)
 
 
 def window_of(row: Row) -> Window:

@@ -310,12 +310,6 @@ from {merge.verdicts} v join {merge.stage} s on s.{quote(ROW)} = v.{quote("row")
 where v.verdict in ({NEW}, {CHANGED})"""
 
 
-def repeated_keys(merge: Merge) -> str:
-    """The query for how many staged records repeat the key of another."""
-    keys = listed(merge.identity, "s")
-    return f"select count(*) - count(distinct ({keys})) from {merge.stage} s"
-
-
 def gathered_columns(dialect: Dialect, layout: Layout) -> str:
     """The column definitions of the table in which parts of a whole read wait for their swap."""
     own = [f"{quote(column.name)} {dialect.column_type(column.type)}" for column in layout.columns]

@@ -1,27 +1,31 @@
 """What a destination remembers of a stream, asked afresh each time: nothing is kept between two commits."""
 
 import hashlib
+from collections.abc import Sequence
+from typing import Any, cast
 
 from propexo_connect.destinations.base import TableFacts
 from propexo_connect.destinations.dialect import Link
 from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.destinations.ledger_row import instant, parsed, window_of
 from propexo_connect.destinations.merge import GATHERED_READ
+from propexo_connect.destinations.standing import Standing, refuse_moved, refuse_owned
 from propexo_connect.destinations.state import (
     COLUMNS,
     FENCES,
     OF_STREAM,
-    OWNER,
+    OF_STREAMS,
+    OWNERS,
     REJECTED_RECORDS,
     SCHEMA,
     STREAMS,
-    TAKE_FENCE,
+    TAKE_FENCES,
     UNFINISHED,
     WINDOWS,
+    StateTable,
     progress,
     select,
 )
-from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.field import FieldType
 from propexo_connect.model.layout import Column, Layout
 from propexo_connect.model.ledger import Progress, Window
@@ -47,8 +51,48 @@ _EQUATION_FAULTS = (
     'and "read" <> "new" + "changed" + "unchanged" + "superseded" + "rejected"'
 )
 
+_HERE = (
+    f"select {listed(('connection', 'stream', 'table_schema', 'table_name', 'key', 'mode'))} "
+    f"from {STREAMS.sql} where ({OF_STREAM}) or (table_schema = $3 and table_name = $4)"
+)
+"""The stream's own row, and that of whoever has its table."""
+
 _KEYS_AT_ONCE = 1_000_000
 """To tell a million UUIDs apart takes DuckDB 200 MB, five million 480 MB."""
+
+
+def standings(link: Link, plans: Sequence[StreamPlan], lane: str) -> dict[str, Standing]:
+    """Where the streams of one connection stand on a lane, by name."""
+    of_streams = (plans[0].connection, [plan.stream.name for plan in plans])
+    schemas, names = [plan.table.schema for plan in plans], [plan.table.name for plan in plans]
+    registered: dict[str, tuple[Table, tuple[str, ...], Mode]] = {}
+    for stream, schema, name, key, mode in link.rows(
+        _of_streams(STREAMS, ("stream", "table_schema", "table_name", "key", "mode")), of_streams
+    ):
+        registered[stream] = (Table(schema, name), tuple(parsed(key)), Mode(mode))
+    columns: dict[str, list[Column]] = {}
+    if registered:
+        wanted = ("stream", "field", "column", "type", "is_declared")
+        for stream, *column in link.rows(f"{_of_streams(COLUMNS, wanted)} order by ordinal", of_streams):
+            columns.setdefault(stream, []).append(_column(*column))
+    present: dict[tuple[str, str], set[str]] = {}
+    for schema, name, column in link.rows(link.dialect.columns_of, (schemas, names)):
+        present.setdefault((schema, name), set()).add(column)
+    owners = {
+        (schema, name): (connection, stream)
+        for schema, name, connection, stream in link.rows(OWNERS, (schemas, names))
+    }
+    found = _progress(link, plans, lane)
+    return {
+        plan.stream.name: Standing(
+            found[plan.stream.name],
+            registered.get(plan.stream.name),
+            tuple(columns.get(plan.stream.name, ())),
+            frozenset(present.get((plan.table.schema, plan.table.name), ())),
+            owners.get((plan.table.schema, plan.table.name)),
+        )
+        for plan in plans
+    }
 
 
 def stored_layout(link: Link, plan: StreamPlan, *, lock: bool = False) -> Layout | None:
@@ -57,44 +101,33 @@ def stored_layout(link: Link, plan: StreamPlan, *, lock: bool = False) -> Layout
     With `lock` no other commit to the stream gets past this point until the transaction ends.
 
     Raises:
-        ConfigurationError: the table is another stream's or nobody's, or the stream was stored in
-            another table, with another key, or as versions.
+        ConfigurationError: the table is another stream's, or the stream was stored in another table, with
+            another key, or as versions.
     """
     of_stream = (plan.connection, plan.stream.name)
-    query = select(STREAMS, ("table_schema", "table_name", "key", "mode"))
-    found = link.rows(query + (link.dialect.lock_stream if lock else ""), of_stream)
-    if not found:
-        _refuse_taken(link, plan)
+    found = link.rows(_HERE + (link.dialect.lock_stream if lock else ""), (*of_stream, *_place(plan.table)))
+    own = next((row for row in found if row[:2] == of_stream), None)
+    if own is None:
+        refuse_owned(plan, found[0][:2] if found else None)
         return None
-    schema, name, key, mode = found[0]
-    _refuse_moved(plan, Table(schema, name), tuple(parsed(key)), Mode(mode))
-    names = ("field", "column", "type", "is_declared")
-    rows = link.rows(f"{select(COLUMNS, names)} order by ordinal", of_stream)
-    columns = tuple(
-        Column(field, column, FieldType.parse(given), declared) for field, column, given, declared in rows
+    schema, name, key, mode = own[2:]
+    refuse_moved(plan, Table(schema, name), tuple(parsed(key)), Mode(mode))
+    rows = link.rows(
+        f"{select(COLUMNS, ('field', 'column', 'type', 'is_declared'))} order by ordinal", of_stream
     )
-    return Layout(columns, tuple(parsed(key)))
+    return Layout(tuple(_column(*row) for row in rows), tuple(parsed(key)))
 
 
-def refuse_damaged(link: Link, plan: StreamPlan, layout: Layout) -> None:
-    """Look whether the table still has the columns that the map says it has.
+def _place(table: Table) -> tuple[str, str]:
+    return table.schema, table.name
 
-    Raises:
-        ConfigurationError: somebody dropped or renamed the table, or columns of it.
-    """
-    there = {row[0] for row in link.rows(link.dialect.columns_of, (plan.table.schema, plan.table.name))}
-    missing = [column.name for column in layout.columns if column.name not in there]
-    if not there or missing:
-        lost = (
-            f"the columns {', '.join(missing)} of the table {plan.table} are"
-            if there
-            else (f"the table {plan.table} is")
-        )
-        raise ConfigurationError(
-            f"{lost} gone, though the ledger says what was stored there",
-            where=plan.where,
-            remedy="Bring them back, or name the connection anew and let it fill another schema.",
-        )
+
+def _of_streams(given: StateTable, names: tuple[str, ...]) -> str:
+    return f"select {listed(names)} from {given.sql} where {OF_STREAMS}"
+
+
+def _column(field: str, column: str, given: str, is_declared: bool) -> Column:
+    return Column(field, column, FieldType.parse(given), is_declared)
 
 
 def stored_mode(link: Link, plan: StreamPlan) -> Mode:
@@ -102,19 +135,37 @@ def stored_mode(link: Link, plan: StreamPlan) -> Mode:
     return Mode(link.rows(select(STREAMS, ("mode",)), (plan.connection, plan.stream.name))[0][0])
 
 
-def stored_progress(link: Link, plan: StreamPlan, lane: str) -> Progress:
-    """Where a stream stands on a lane."""
+def _progress(link: Link, plans: Sequence[StreamPlan], lane: str) -> dict[str, Progress]:
+    """How far the streams have come on a lane, by name."""
+    of_lane = (plans[0].connection, [plan.stream.name for plan in plans], lane)
+    unfinished = {
+        row_window.stream: row_window for row_window in map(window_of, link.rows(UNFINISHED, of_lane))
+    }
+    found: dict[str, Progress] = {}
+    for is_integer in (False, True):
+        marks: dict[str, tuple[Any, ...]] = {}
+        chosen = [plan for plan in plans if _is_integer(plan) is is_integer]
+        if chosen:
+            of_streams = (plans[0].connection, [plan.stream.name for plan in chosen])
+            marks = {
+                stream: tuple(row) for stream, *row in link.rows(progress(is_integer=is_integer), of_streams)
+            }
+        for plan in chosen:
+            watermark, oldest, first_synced_at, last_full_at = marks.get(plan.stream.name, (None,) * 4)
+            if not is_integer:
+                watermark, oldest = instant(watermark), instant(oldest)
+            last = unfinished.get(plan.stream.name)
+            if last is not None and plan.mode is Mode.OVERWRITE and not holds_parts(link, plan, last):
+                last = None
+            found[plan.stream.name] = Progress(
+                watermark, oldest, instant(first_synced_at), instant(last_full_at), last
+            )
+    return found
+
+
+def _is_integer(plan: StreamPlan) -> bool:
     given = plan.stream.filter
-    of_lane = (plan.connection, plan.stream.name, lane)
-    query = progress(is_integer=given is not None and given.axis is Axis.INTEGER)
-    watermark, oldest, first_synced_at, last_full_at, last_complete = link.rows(query, of_lane)[0]
-    rows = link.rows(UNFINISHED, (*of_lane, last_complete))
-    unfinished = window_of(rows[0]) if rows else None
-    if unfinished is not None and plan.mode is Mode.OVERWRITE and not holds_parts(link, plan, unfinished):
-        unfinished = None
-    if not isinstance(watermark, int):
-        watermark, oldest = instant(watermark), instant(oldest)
-    return Progress(watermark, oldest, instant(first_synced_at), instant(last_full_at), unfinished)
+    return given is not None and given.axis is Axis.INTEGER
 
 
 def stored_windows(link: Link, plan: StreamPlan) -> list[Window]:
@@ -142,9 +193,10 @@ def equation_faults(link: Link, plan: StreamPlan) -> int:
     return link.rows(_EQUATION_FAULTS, (plan.connection, plan.stream.name))[0][0]
 
 
-def next_fence(link: Link, plan: StreamPlan, lane: str) -> int:
-    """Take a lane over."""
-    return link.rows(TAKE_FENCE, (plan.connection, plan.stream.name, lane))[0][0]
+def next_fences(link: Link, plans: Sequence[StreamPlan], lane: str) -> dict[str, int]:
+    """Take a lane over for the streams of one connection; the new holders' numbers by stream."""
+    rows = link.rows(TAKE_FENCES, (plans[0].connection, [plan.stream.name for plan in plans], lane))
+    return dict(cast("list[tuple[str, int]]", rows))
 
 
 def gathered_table(plan: StreamPlan) -> Table:
@@ -155,7 +207,7 @@ def gathered_table(plan: StreamPlan) -> Table:
 
 def has_table(link: Link, table: Table) -> bool:
     """Whether there is a table or view of this name."""
-    return bool(link.rows(link.dialect.columns_of, (table.schema, table.name)))
+    return bool(link.rows(link.dialect.columns_of, ([table.schema], [table.name])))
 
 
 def holds_parts(link: Link, plan: StreamPlan, window: Window) -> bool:
@@ -180,18 +232,21 @@ def holds_parts(link: Link, plan: StreamPlan, window: Window) -> bool:
 
 
 def stored_facts(link: Link, plan: StreamPlan, layout: Layout | None) -> TableFacts:
-    """What a stream's table says of itself; nothing of a table that is not there yet."""
-    rejected = link.rows(
-        f"select count(*) from {REJECTED_RECORDS.sql} where connection = $1 and stream = $2",
-        (plan.connection, plan.stream.name),
-    )[0][0]
-    if layout is None:
-        return TableFacts(rejected_count=rejected)
+    """What a stream's table says of itself; nothing of a table that is not there yet.
+
+    Args:
+        layout: the stored map, None before the first commit.
+    """
+    of_stream = (plan.connection, plan.stream.name)
+    rejected = f"(select count(*) from {REJECTED_RECORDS.sql} where {OF_STREAM})"
+    if layout is None or not layout.is_ready:
+        return TableFacts(rejected_count=link.rows(f"select {rejected}", of_stream)[0][0])
     table, keys = qualified(plan.table), layout.key_columns
     null_key = " or ".join(f"{quote(name)} is null" for name in keys) or "false"
-    count, first, last_min, last_max, null_keys = link.rows(
+    count, first, last_min, last_max, null_keys, rejected_count = link.rows(
         f"select count(*), min(first_seen), min(last_seen), max(last_seen), "
-        f"count(*) filter (where {null_key}) from {table}"
+        f"count(*) filter (where {null_key}), {rejected} from {table}",
+        of_stream,
     )[0]
     duplicates = None
     if keys and plan.mode is not Mode.APPEND:
@@ -203,7 +258,7 @@ def stored_facts(link: Link, plan: StreamPlan, layout: Layout | None) -> TableFa
         first_seen_min=instant(first),
         last_seen_min=instant(last_min),
         last_seen_max=instant(last_max),
-        rejected_count=rejected,
+        rejected_count=rejected_count,
         duplicate_keys=duplicates,
         null_keys=null_keys if keys else None,
     )
@@ -222,44 +277,3 @@ def _duplicate_keys(link: Link, plan: StreamPlan, keys: str, row_count: int) -> 
         part = f"where {link.dialect.key_slice(keys, slices, turn % slices)}"
     repeated = f"select count(*) as n from {qualified(plan.table)} {part} group by {keys} having count(*) > 1"
     return int(link.rows(f"select coalesce(sum(n - 1), 0) from ({repeated}) d")[0][0])
-
-
-def _refuse_taken(link: Link, plan: StreamPlan) -> None:
-    remedy = "Give the connection another namespace or stream prefix."
-    owner = link.rows(OWNER, (plan.table.schema, plan.table.name))
-    if owner:
-        connection, stream = owner[0]
-        raise ConfigurationError(
-            f"the table {plan.table} belongs to connection '{connection}', stream '{stream}'",
-            where=plan.where,
-            remedy=remedy,
-        )
-    if has_table(link, plan.table):
-        raise ConfigurationError(
-            f"there is a table or view {plan.table} already, and no stream has made it",
-            where=plan.where,
-            remedy=remedy,
-        )
-
-
-def _refuse_moved(plan: StreamPlan, table: Table, key: tuple[str, ...], mode: Mode) -> None:
-    if table != plan.table:
-        raise ConfigurationError(
-            f"the stream was stored in the table {table} so far and would now go to {plan.table}",
-            where=plan.where,
-            remedy="Keep namespace and prefix as they were, or name the connection anew to begin afresh.",
-        )
-    if key != plan.stream.key:
-        raise ConfigurationError(
-            f"the table {table} was filled by the key ({', '.join(key)}), now it is "
-            f"({', '.join(plan.stream.key)})",
-            where=plan.where,
-            remedy="Keep the key, or name the connection anew and let it fill another schema.",
-        )
-    if key and mode is Mode.APPEND and plan.mode is not Mode.APPEND:
-        raise ConfigurationError(
-            f"the table {table} keeps all versions of a record (mode append) and cannot become one "
-            f"of the mode {plan.mode}",
-            where=plan.where,
-            remedy="Keep the mode, or name the connection anew and let it fill another schema.",
-        )

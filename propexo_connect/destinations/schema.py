@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from propexo_connect.destinations.base import Step
 from propexo_connect.destinations.dialect import Dialect, Link
@@ -18,7 +19,7 @@ from propexo_connect.destinations.recall import gathered_table, has_table
 from propexo_connect.destinations.state import (
     COLUMNS,
     MIGRATIONS,
-    OWNER,
+    OWNERS,
     SCHEMA,
     SCHEMA_CHANGES,
     STREAMS,
@@ -102,7 +103,7 @@ def stored_version(link: Link) -> int | None:
 
 def make_schema(link: Link, name: str) -> None:
     """A schema, when it is missing; a role that may not make any need not where it is there."""
-    if link.rows(link.dialect.schema_exists, (name,)):
+    if link.dialect.schema_exists and link.rows(link.dialect.schema_exists, (name,)):
         return
     if link.dialect.lock_schemas:
         link.rows(link.dialect.lock_schemas)
@@ -245,9 +246,8 @@ def refuse_streams_table(link: Link, table: Table) -> None:
     Raises:
         ConfigurationError: the table is a stream's, its history, or one of ours.
     """
-    owned = link.rows(OWNER, (table.schema, table.name)) or link.rows(
-        OWNER, (table.schema, table.name.removesuffix("__history"))
-    )
+    names = [table.name, table.name.removesuffix("__history")]
+    owned = link.rows(OWNERS, ([table.schema], names))
     if owned or table.schema == SCHEMA:
         raise ConfigurationError(
             f"the table {table} is written by a connection", remedy="Let the asset write another table."
@@ -300,20 +300,17 @@ def _store_names(
     link: Link, step: Step, columns: tuple[Column, ...], ordinal: int, added_at: datetime
 ) -> None:
     plan = step.plan
-    for first in range(0, len(columns), _ROWS_AT_ONCE):
-        part = columns[first : first + _ROWS_AT_ONCE]
-        values = [
-            value
-            for place, column in enumerate(part, ordinal + first)
-            for value in (
-                plan.connection,
-                plan.stream.name,
-                column.field,
-                column.name,
-                str(column.type),
-                column.is_declared,
-                place,
-                added_at,
-            )
-        ]
-        link.run(insert(COLUMNS, len(part)), values)
+    of_columns: tuple[list[Any], ...] = (
+        [column.field for column in columns],
+        [column.name for column in columns],
+        [str(column.type) for column in columns],
+        [column.is_declared for column in columns],
+        list(range(ordinal, ordinal + len(columns))),
+    )
+    # As arrays: a parameter per value would cost more than the rows.
+    link.run(
+        f"insert into {COLUMNS.sql} ({listed(COLUMNS.names)}) select $1, $2, "
+        f"unnest(cast($3 as text[])), unnest(cast($4 as text[])), unnest(cast($5 as text[])), "
+        f"unnest(cast($6 as boolean[])), unnest(cast($7 as bigint[])), cast($8 as timestamptz)",
+        (plan.connection, plan.stream.name, *of_columns, added_at),
+    )

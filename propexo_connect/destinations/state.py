@@ -202,60 +202,82 @@ def select(given: StateTable, names: tuple[str, ...] = ()) -> str:
 
 
 READ_FENCE = f"select {quote('number')} from {FENCES.sql} where {OF_STREAM} and {quote('lane')} = $3"
-TAKE_FENCE = (
-    f"insert into {FENCES.sql} ({listed(FENCES.names)}) values ($1, $2, $3, 1) "
+TAKE_FENCES = (
+    f"insert into {FENCES.sql} ({listed(FENCES.names)}) select $1, s, $3, 1 "
+    f"from (select unnest(cast($2 as text[])) as s) q order by s "
     f"on conflict ({listed(FENCES.key)}) do update "
     f"set {quote('number')} = {FENCES.name}.{quote('number')} + 1 "
-    f"returning {quote('number')}"
+    f"returning {quote('stream')}, {quote('number')}"
 )
+"""Takes a lane over for the streams `$2`; in one order, so that two syncs never wait for each other."""
+
 HOLD_FENCE = (
     f"update {FENCES.sql} set {quote('number')} = {quote('number')} "
     f"where {OF_STREAM} and {quote('lane')} = $3 and {quote('number')} = $4"
 )
 """Writes the fence's row without changing it: affects none, or fails, once a newer sync holds the lane."""
 
-NEXT_NUMBER = f"select coalesce(max({quote('number')}), 0) + 1 from {WINDOWS.sql} where {OF_STREAM}"
+WINDOW_VALUES = tuple(name for name in WINDOWS.names if name != "number")
+"""The columns of a ledger row that come from the window; its number is the stream's next."""
 
-OWNER = (
-    f"select {quote('connection')}, {quote('stream')} from {STREAMS.sql} "
-    f"where {quote('table_schema')} = $1 and {quote('table_name')} = $2"
+INSERT_WINDOW = (
+    f"insert into {WINDOWS.sql} ({listed((*WINDOW_VALUES, 'number'))}) "
+    f"select {', '.join(f'${place}' for place in range(1, len(WINDOW_VALUES) + 1))}, "
+    f"coalesce(max({quote('number')}), 0) + 1 from {WINDOWS.sql} where {OF_STREAM}"
 )
+
+OWNERS = (
+    f"select {quote('table_schema')}, {quote('table_name')}, {quote('connection')}, {quote('stream')} "
+    f"from {STREAMS.sql} where {quote('table_schema')} = any(cast($1 as text[])) "
+    f"and {quote('table_name')} = any(cast($2 as text[]))"
+)
+"""Whose tables are; more than were asked for where one name is in several schemas."""
+
+OF_STREAMS = f"{quote('connection')} = $1 and {quote('stream')} = any(cast($2 as text[]))"
+"""The condition that picks the rows of several streams of one connection."""
 
 
 def progress(*, is_integer: bool) -> str:
-    """The query for where a stream stands; `$3` is the lane.
+    """The query for where streams stand; `$3` is the lane.
 
-    Its row: watermark, oldest, first_synced_at, last_full_at, and the number of the lane's latest complete
-    row. For oldest the tiles are walked from the newest end back, and the first gap ends the walk; a tile
-    without a start reaches back without limit and answers with null.
+    Its rows: stream, watermark, oldest, first_synced_at, last_full_at. For oldest the tiles are walked from
+    the newest end back, and the first gap ends the walk; a tile without a start reaches back without limit
+    and answers with null. A stream without a complete row has none.
     """
     start, end = ("tile_start_value", "tile_end_value") if is_integer else ("tile_start", "tile_end")
     lowest = str(-(2**63)) if is_integer else "cast('-infinity' as timestamptz)"
     return f"""
-with done as (
-  select *, coalesce({start}, {lowest}) as reach from {WINDOWS.sql}
-  where {OF_STREAM} and is_complete and {end} is not null
+with complete as (
+  select *, coalesce({start}, {lowest}) as reach from {WINDOWS.sql} where {OF_STREAMS} and is_complete
 ), behind as (
-  select {end}, reach,
-    min(reach) over (order by {end} desc, reach desc
+  select stream, {end}, reach,
+    min(reach) over (partition by stream order by {end} desc, reach desc
       rows between unbounded preceding and 1 preceding) as reached
-  from done where reading in ('recurring', 'full', 'backsync')
+  from complete where {end} is not null and reading in ('recurring', 'full', 'backsync')
 ), gaps as (
-  select reach, sum(case when {end} < reached then 1 else 0 end)
-    over (order by {end} desc, reach desc rows between unbounded preceding and current row) as gap_count
+  select stream, reach, sum(case when {end} < reached then 1 else 0 end)
+    over (partition by stream order by {end} desc, reach desc
+      rows between unbounded preceding and current row) as gap_count
   from behind
+), reached as (
+  select stream, nullif(min(reach), {lowest}) as oldest from gaps where gap_count = 0 group by stream
+), marks as (
+  select stream,
+    max({end}) filter (where reading in ('recurring', 'full')) as watermark,
+    min(started_at) filter (where reading in ('recurring', 'full')) as first_synced_at,
+    max(read_started_at) filter (where reading = 'full') as last_full_at
+  from complete group by stream
 )
-select
-  (select max({end}) from done where reading in ('recurring', 'full')),
-  (select nullif(min(reach), {lowest}) from gaps where gap_count = 0),
-  (select min(started_at) from {WINDOWS.sql}
-    where {OF_STREAM} and is_complete and reading in ('recurring', 'full')),
-  (select max(read_started_at) from {WINDOWS.sql} where {OF_STREAM} and is_complete and reading = 'full'),
-  (select coalesce(max(number), 0) from {WINDOWS.sql} where {OF_STREAM} and is_complete and lane = $3)
+select m.stream, m.watermark, r.oldest, m.first_synced_at, m.last_full_at
+from marks m left join reached r on r.stream = m.stream
 """
 
 
 UNFINISHED = (
-    f"select {listed(WINDOWS.names)} from {WINDOWS.sql} where {OF_STREAM} and lane = $3 "
-    f"and not is_complete and position is not null and number > $4 order by number desc limit 1"
+    f"select {listed(WINDOWS.names, 'w')} from {WINDOWS.sql} w "
+    f"where w.connection = $1 and w.stream = any(cast($2 as text[])) and w.lane = $3 "
+    f"and not w.is_complete and w.position is not null and not exists ("
+    f"select 1 from {WINDOWS.sql} l where l.connection = w.connection and l.stream = w.stream "
+    f"and l.lane = w.lane and l.number > w.number and (l.is_complete or l.position is not null))"
 )
+"""The latest part of each stream that never came to its end."""

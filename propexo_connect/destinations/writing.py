@@ -104,13 +104,16 @@ def judge_records(writing: Writing) -> tuple[Merge, Verdicts]:
     writing.failpoint("records staged")
     merge = replace(merge, stage=stage)
     if not writing.link.dialect.capabilities.has_indexes:
-        refuse_repeated(writing, merge)
+        refuse_repeated(writing.records, merge)
     return merge, Verdicts(new=count) if is_plain else judge_stage(writing, merge, count)
 
 
-def refuse_repeated(writing: Writing, merge: Merge) -> None:
+def refuse_repeated(records: pa.Table, merge: Merge) -> None:
     """Make sure that no key comes twice, where no index would see it."""
-    if writing.link.rows(sql.repeated_keys(merge))[0][0]:
+    if (
+        records.select(merge.identity).group_by(list(merge.identity)).aggregate([]).num_rows
+        < records.num_rows
+    ):
         raise Defect("a step holds the same key twice", where=merge.plan.where)
 
 

@@ -16,6 +16,7 @@ import dagster as dg
 from propexo_connect.connection.parse import Connection
 from propexo_connect.destinations.base import Session
 from propexo_connect.model.errors import ConnectError
+from propexo_connect.model.ledger import Reading
 from propexo_connect.model.stream import StreamPlan
 from propexo_connect.orchestration.carry_out import carry_out
 from propexo_connect.orchestration.checks import (
@@ -180,7 +181,8 @@ class _Sync:
         if has_unique_keys(plan) and not plan.stream.key:
             with self._source.open() as source:  # which alone knows the key of such a stream
                 plan = replace(plan, stream=source.prepare(plan.stream))
-        facts = session.facts(plan)
+        standing = session.standings([plan], Reading.RECURRING.lane)[plan.stream.name]
+        facts = session.facts(plan, standing.layout(plan))
         faults, fault_count = self._ledger_faults(session, plan)
         answers = (
             tiles_touch(stream.key, faults),

@@ -1,6 +1,7 @@
 """Records as the source wrote them, in one temporary table, and how to get at their fields."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Protocol
 
 import duckdb
@@ -28,6 +29,7 @@ from propexo_connect.sync.exact import ESCAPED, NUMBER
 from propexo_connect.sync.spool import Spool
 
 
+@cache
 def literal(text: str) -> str:
     """A text as a SQL literal of DuckDB."""
     return exp.Literal.string(text).sql(dialect="duckdb")

@@ -21,7 +21,7 @@ from propexo_connect.model.stream import RetryPolicy, StreamPlan, SyncSettings
 from propexo_connect.sync.decode import Decoder
 from propexo_connect.sync.result import StreamResult, SyncOrder
 from propexo_connect.sync.stop import BranchStop
-from propexo_connect.sync.stream import Attempt
+from propexo_connect.sync.stream import Attempt, Start, begin
 
 _LOOK_EVERY_S = 1.0
 _STOP_WITHIN_S = 10.0
@@ -85,10 +85,19 @@ class _Sync:
         self._started_at: datetime = clock.now()
         self._decoder = Decoder()
         self._ended: queue.Queue[tuple[_Course, Attempt, ConnectError | None]] = queue.Queue()
+        self._starts = self._begun()
         self._ready = deque(_Course(plan, clock.monotonic()) for plan in order.plans)
         self._waiting: list[tuple[float, _Course]] = []
         self._running: dict[int, _Course] = {}
         self._threads: list[threading.Thread] = []
+
+    def _begun(self) -> dict[str, Start]:
+        """Where the streams stand; where it cannot be told, each asks for itself, and fails for itself."""
+        try:
+            return begin(self._session, self._order.plans, self._order) if self._order.plans else {}
+        except ConnectError as error:
+            self._log(f"the ledger could not be asked for all streams at once: {error}")
+            return {}
 
     def results(self) -> Iterator[StreamResult]:
         while (self._ready or self._waiting or self._running) and not self._stop.is_set():
@@ -122,6 +131,7 @@ class _Sync:
                 self._clock,
                 self._log,
                 BranchStop(self._stop),
+                self._starts.pop(course.plan.stream.name, None),
                 touched_at=self._clock.monotonic(),
             )
             course.current = attempt
@@ -199,7 +209,7 @@ class _Sync:
     def _result(self, course: _Course, attempt: Attempt, error: ConnectError | None) -> StreamResult:
         facts: TableFacts | None = None
         try:
-            facts = self._session.facts(course.plan)
+            facts = self._session.facts(course.plan, attempt.layout)
         except ConnectError as unknown:
             self._log(f"{course.plan.stream.name}: the table could not be asked: {unknown}")
             error = error or unknown.at(course.plan.where)

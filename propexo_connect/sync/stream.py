@@ -10,6 +10,7 @@ from datetime import datetime
 from propexo_connect.connectors.ahead import read_ahead
 from propexo_connect.connectors.base import Meter, Page, ReadContext, Source
 from propexo_connect.destinations.base import Session, Step
+from propexo_connect.destinations.standing import Standing
 from propexo_connect.model.clock import Clock
 from propexo_connect.model.errors import ConfigurationError, Fenced, NoKey, Stalled, TerminalError
 from propexo_connect.model.layout import Change, Layout
@@ -21,12 +22,23 @@ from propexo_connect.sync.plan import Assignment, assignments
 from propexo_connect.sync.result import SyncOrder
 from propexo_connect.sync.stop import BranchStop
 
+Start = tuple[int, Standing]
+"""The number of the fence that a stream holds, and where it stands."""
+
+
+def begin(session: Session, plans: Sequence[StreamPlan], order: SyncOrder) -> dict[str, Start]:
+    """Take the streams over and ask where each stands, all at once: by name."""
+    lane = order.reading.lane
+    fences, standings = session.take_fences(plans, lane), session.standings(plans, lane)
+    return {name: (fences[name], standing) for name, standing in standings.items()}
+
 
 @dataclass
 class Attempt:
     """One try of one stream; what it has committed stands, whatever becomes of the rest.
 
-    `touched_at` is the monotonic time of its last progress, by which a stall is told.
+    `start` is where the stream stands, None to ask. `touched_at` is the monotonic time of its last progress,
+    by which a stall is told.
     """
 
     plan: StreamPlan
@@ -40,6 +52,7 @@ class Attempt:
     clock: Clock
     log: Callable[[str], None]
     stop: threading.Event
+    start: Start | None = None
     windows: list[Window] = field(default_factory=list[Window])
     changes: list[Change] = field(default_factory=list[Change])
     layout: Layout | None = None
@@ -52,20 +65,19 @@ class Attempt:
             ConnectError: what hinders it; `windows` tells what was committed before.
         """
         self.plan = self._prepared()
-        lane = self.order.reading.lane
-        self.layout = self.session.layout(self.plan)
-        fence = self.session.take_fence(self.plan, lane)
-        progress = self.session.progress(self.plan, lane)
+        fence, standing = self.start or begin(self.session, [self.plan], self.order)[self.plan.stream.name]
+        self.layout = standing.layout(self.plan)
         todo = assignments(
             self.plan,
             self.order,
-            progress,
+            standing.progress,
             self.started_at,
             self.settings.step_span,
             lambda: self.source.upper_bound(self.plan.stream),
         )
         if not todo:
-            self.log(f"{self.plan.stream.name}: nothing to read, the last tile ends at {progress.watermark}")
+            end = standing.progress.watermark
+            self.log(f"{self.plan.stream.name}: nothing to read, the last tile ends at {end}")
         for assignment in todo:
             try:
                 self._read(assignment, fence)

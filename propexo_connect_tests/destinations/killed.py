@@ -12,7 +12,7 @@ from propexo_connect.model.field import INTEGER, TEXT
 from propexo_connect.model.layout import Change, Column
 from propexo_connect.model.ledger import Reading
 from propexo_connect.model.stream import Mode, StreamPlan, Table
-from propexo_connect_tests.destinations.kit import HOUR, NOON, UNITS, Sync, unit, units_plan
+from propexo_connect_tests.destinations.kit import HOUR, NOON, UNITS, Sync, stored_layout, unit, units_plan
 
 Look = tuple[list[tuple[Any, ...]], int, int, int, int]
 """Rows of the table; how many of the history, rejected, gathered; and of the ledger."""
@@ -75,7 +75,7 @@ def play(session: Session, scene: str) -> None:
     if scene == "first":
         sync.commit(records, rejected=REJECTED)
     elif scene == "merge":
-        stored = session.layout(plan)
+        stored = stored_layout(session, plan)
         sync.layout = WIDER
         texts = [{**record, "id": str(record["id"])} for record in records]
         drift = () if stored == WIDER else (Change("added", "extra", "extra", None, "integer"),)

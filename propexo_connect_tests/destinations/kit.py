@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from propexo_connect.destinations.arrow import REJECTED, schema_of
-from propexo_connect.destinations.base import Destination, Session, Step
+from propexo_connect.destinations.base import Destination, Session, Step, TableFacts
 from propexo_connect.model.field import INTEGER, TEXT, TIMESTAMP, Field, FieldType
 from propexo_connect.model.layout import Change, Column, Layout
-from propexo_connect.model.ledger import Reading, Window
+from propexo_connect.model.ledger import Progress, Reading, Window
 from propexo_connect.model.stream import Filter, Mode, Stream, StreamPlan, Table
 from propexo_connect.model.tile import WHOLE, Request, Tile
 
@@ -78,6 +78,26 @@ def _hash_of(record: Record) -> str:
     return md5("\x1f".join(texts).encode()).hexdigest()
 
 
+def take_fence(session: Session, plan: StreamPlan, lane: str = "recurring") -> int:
+    """Take one stream's lane over."""
+    return session.take_fences([plan], lane)[plan.stream.name]
+
+
+def progress_of(session: Session, plan: StreamPlan, lane: str = "recurring") -> Progress:
+    """Where one stream stands on a lane."""
+    return session.standings([plan], lane)[plan.stream.name].progress
+
+
+def stored_layout(session: Session, plan: StreamPlan) -> Layout | None:
+    """The stored map of one stream."""
+    return session.standings([plan], "recurring")[plan.stream.name].layout(plan)
+
+
+def facts_of(session: Session, plan: StreamPlan) -> TableFacts:
+    """What one stream's table says of itself."""
+    return session.facts(plan, stored_layout(session, plan))
+
+
 @dataclass
 class Sync:
     """One sync of one stream: it holds a fence and commits steps."""
@@ -93,7 +113,7 @@ class Sync:
 
     def __post_init__(self) -> None:
         if self.fence < 0:
-            self.fence = self.session.take_fence(self.plan, self.reading.lane)
+            self.fence = take_fence(self.session, self.plan, self.reading.lane)
 
     def step(self, records: Sequence[Record], **changes: Any) -> Step:
         """A step of these records, complete unless said otherwise."""

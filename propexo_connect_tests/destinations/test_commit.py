@@ -10,7 +10,7 @@ from propexo_connect.destinations import failpoints
 from propexo_connect.model.errors import ConfigurationError, Defect
 from propexo_connect.model.stream import Table
 from propexo_connect_tests.destinations import killed
-from propexo_connect_tests.destinations.kit import Bench, Sync, unit, units_plan
+from propexo_connect_tests.destinations.kit import Bench, Sync, facts_of, unit, units_plan
 
 
 def test_streams_commit_at_once_from_several_threads(bench: Bench) -> None:
@@ -25,7 +25,7 @@ def test_streams_commit_at_once_from_several_threads(bench: Bench) -> None:
             begin.wait()
             for number in range(5):
                 sync.commit([unit(number * 100 + row, "a") for row in range(100)])
-                bench.session.facts(sync.plan)
+                facts_of(bench.session, sync.plan)
         except BaseException as error:  # noqa: BLE001 - told by the test's own thread
             failures.append(error)
 

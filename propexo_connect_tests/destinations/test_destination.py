@@ -29,7 +29,15 @@ from propexo_connect.model.errors import (
     Unreachable,
 )
 from propexo_connect_tests.destinations.conftest import ask, configured, duckdb_settings
-from propexo_connect_tests.destinations.kit import Bench, unit, units_plan
+from propexo_connect_tests.destinations.kit import (
+    Bench,
+    facts_of,
+    progress_of,
+    stored_layout,
+    take_fence,
+    unit,
+    units_plan,
+)
 from propexo_connect_tests.destinations.proxy import CutAtCommit
 
 SECRET = "hunter2-canary"
@@ -75,8 +83,8 @@ def test_opening_twice_keeps_what_is_there(bench: Bench) -> None:
     bench.sync().commit([unit(1, "a")])
     with bench.destination.open() as again:
         assert len(again.windows(units_plan())) == 1
-        bench.session.take_fence(units_plan(), "recurring")
-        assert again.take_fence(units_plan(), "recurring") == 3
+        take_fence(bench.session, units_plan(), "recurring")
+        assert take_fence(again, units_plan(), "recurring") == 3
 
 
 def test_an_older_version_of_our_schema_is_migrated(bench: Bench) -> None:
@@ -179,8 +187,8 @@ def test_when_the_reply_to_a_commit_is_lost_the_ledger_tells(postgres_url: str, 
         proxy.arm()
         with pytest.raises(Unreachable):
             sync.commit([unit(1, "a")])
-        assert bool(session.progress(units_plan(), "recurring").watermark) is reaches
-        assert (session.layout(units_plan()) is not None) is reaches
+        assert bool(progress_of(session, units_plan(), "recurring").watermark) is reaches
+        assert (stored_layout(session, units_plan()) is not None) is reaches
         sync.commit([unit(1, "a")])
         assert bench.table() == [(1, "a")]
 
@@ -260,14 +268,14 @@ with kind.configure(kind.config(path=sys.argv[1])).open() as session:
     ran = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=False)
     assert "is full" in ran.stdout, ran.stderr
     with configured("duckdb", {"path": path}).open() as session:
-        assert session.facts(units_plan()).row_count == 1
+        assert facts_of(session, units_plan()).row_count == 1
 
 
 def test_two_sessions_of_one_file_work_in_one_process(tmp_path: Path) -> None:
     destination = configured("duckdb", {"path": str(tmp_path / "a.duckdb")})
     with destination.open() as one, destination.open() as other:
-        fence = one.take_fence(units_plan(), "recurring")
-        assert other.take_fence(units_plan(), "recurring") == fence + 1
+        fence = take_fence(one, units_plan(), "recurring")
+        assert take_fence(other, units_plan(), "recurring") == fence + 1
 
 
 ASSET = pa.table(
@@ -331,8 +339,8 @@ def test_a_table_is_read_in_batches_while_it_is_written_on(bench: Bench) -> None
 
 def test_a_memory_limit_that_is_too_small_is_told(tmp_path: Path) -> None:
     destination = configured("duckdb", {"path": str(tmp_path / "a.duckdb"), "memory_limit": "1MB"})
-    with destination.open() as session, pytest.raises(SpaceExhausted, match="memory_limit"):
-        session.take_fence(units_plan(), "recurring")
+    with pytest.raises(SpaceExhausted, match="memory_limit"), destination.open() as session:
+        take_fence(session, units_plan(), "recurring")
 
 
 def test_postgres_writes_with_nothing_on_its_search_path(postgres_url: str) -> None:

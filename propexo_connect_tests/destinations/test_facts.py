@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 
 from propexo_connect_tests.destinations.conftest import configured
-from propexo_connect_tests.destinations.kit import Sync, unit, units_plan
+from propexo_connect_tests.destinations.kit import Sync, facts_of, take_fence, unit, units_plan
 
 UNITS = units_plan()
 
@@ -23,7 +23,7 @@ def test_a_doubled_key_among_millions_is_found_within_as_many_syncs(tmp_path: Pa
                 )
         found: list[int] = []
         for _ in range(4):
-            session.take_fence(UNITS, "recurring")
-            found.append(session.facts(UNITS).duplicate_keys or 0)
+            take_fence(session, UNITS, "recurring")
+            found.append(facts_of(session, UNITS).duplicate_keys or 0)
     assert sorted(found[:2]) == [0, 1]
     assert found[2:] == found[:2]

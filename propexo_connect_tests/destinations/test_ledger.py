@@ -10,7 +10,17 @@ from propexo_connect.model.errors import Fenced
 from propexo_connect.model.ledger import Reading
 from propexo_connect.model.stream import Axis, Filter, FilterDeclaration, FilterKind, StreamPlan
 from propexo_connect.model.tile import Request, Tile
-from propexo_connect_tests.destinations.kit import HOUR, NOON, Bench, unit, units_plan
+from propexo_connect_tests.destinations.kit import (
+    HOUR,
+    NOON,
+    Bench,
+    facts_of,
+    progress_of,
+    stored_layout,
+    take_fence,
+    unit,
+    units_plan,
+)
 
 UNITS = units_plan()
 
@@ -52,23 +62,23 @@ def test_integer_tiles_stand_in_columns_of_their_own(bench: Bench) -> None:
         Tile(None, 2**62),
         Tile(2**62, 2**62 + 5),
     ]
-    progress = bench.session.progress(plan, "recurring")
+    progress = progress_of(bench.session, plan, "recurring")
     assert (progress.watermark, progress.oldest) == (2**62 + 5, None)
 
 
 def test_a_stream_that_was_never_read_has_no_progress(bench: Bench) -> None:
-    progress = bench.session.progress(UNITS, "recurring")
+    progress = progress_of(bench.session, UNITS, "recurring")
     assert (progress.watermark, progress.oldest, progress.last_full_at, progress.unfinished) == (None,) * 4
-    assert bench.session.layout(UNITS) is None
+    assert stored_layout(bench.session, UNITS) is None
     assert bench.session.windows(UNITS) == []
-    assert bench.session.facts(UNITS).row_count == 0
+    assert facts_of(bench.session, UNITS).row_count == 0
 
 
 def test_the_watermark_is_the_end_of_the_last_complete_tile(bench: Bench) -> None:
     bench.sync().commit([], tile=tile(-2, -1))
     bench.sync(hours=1).commit([], tile=tile(-1, 0))
     bench.sync(hours=2).commit([], tile=tile(0, 1), is_complete=False)
-    progress = bench.session.progress(UNITS, "recurring")
+    progress = progress_of(bench.session, UNITS, "recurring")
     assert progress.watermark == NOON
     assert progress.first_synced_at == NOON
 
@@ -77,7 +87,7 @@ def test_backsync_and_repull_move_no_watermark(bench: Bench) -> None:
     bench.sync().commit([], tile=tile(-2, -1))
     bench.sync(reading=Reading.BACKSYNC).commit([], tile=tile(-4, -2))
     bench.sync(reading=Reading.REPULL).commit([], tile=tile(-1, 5))
-    assert bench.session.progress(UNITS, "recurring").watermark == NOON - HOUR
+    assert progress_of(bench.session, UNITS, "recurring").watermark == NOON - HOUR
 
 
 def test_oldest_goes_back_over_tiles_that_touch_and_stops_at_a_gap(bench: Bench) -> None:
@@ -87,22 +97,22 @@ def test_oldest_goes_back_over_tiles_that_touch_and_stops_at_a_gap(bench: Bench)
     back.commit([], tile=tile(-5, -3))
     back.commit([], tile=tile(-9, -6))
     bench.sync(reading=Reading.REPULL).commit([], tile=tile(-7, -4))
-    assert bench.session.progress(UNITS, "backsync").oldest == NOON - 5 * HOUR
+    assert progress_of(bench.session, UNITS, "backsync").oldest == NOON - 5 * HOUR
     back.commit([], tile=tile(-6, -5))
-    assert bench.session.progress(UNITS, "backsync").oldest == NOON - 9 * HOUR
+    assert progress_of(bench.session, UNITS, "backsync").oldest == NOON - 9 * HOUR
 
 
 def test_a_short_tile_inside_a_long_one_makes_no_gap(bench: Bench) -> None:
     bench.sync().commit([], tile=tile(-9, 0))
     bench.sync(hours=1).commit([], tile=tile(-1, 0))
     bench.sync(reading=Reading.BACKSYNC).commit([], tile=tile(-12, -9))
-    assert bench.session.progress(UNITS, "backsync").oldest == NOON - 12 * HOUR
+    assert progress_of(bench.session, UNITS, "backsync").oldest == NOON - 12 * HOUR
 
 
 def test_a_tile_without_a_start_reaches_back_without_limit(bench: Bench) -> None:
     bench.sync(reading=Reading.FULL).commit([], tile=Tile(None, NOON))
     bench.sync(hours=1).commit([], tile=tile(0, 1))
-    progress = bench.session.progress(UNITS, "recurring")
+    progress = progress_of(bench.session, UNITS, "recurring")
     assert (progress.watermark, progress.oldest, progress.last_full_at) == (NOON + HOUR, None, NOON)
 
 
@@ -112,12 +122,12 @@ def test_an_unfinished_read_is_offered_until_something_later_is_complete(bench: 
     sync.commit([unit(2, "b")], is_complete=False, position="p2")
     sync.commit([unit(3, "c")], is_complete=False)
     bench.sync(reading=Reading.BACKSYNC).commit([], tile=tile(-99, -98))
-    unfinished = bench.session.progress(UNITS, "recurring").unfinished
+    unfinished = progress_of(bench.session, UNITS, "recurring").unfinished
     assert unfinished is not None
     assert (unfinished.position, unfinished.part) == ("p2", 1)
-    assert bench.session.progress(UNITS, "backsync").unfinished is None
+    assert progress_of(bench.session, UNITS, "backsync").unfinished is None
     sync.commit([])
-    assert bench.session.progress(UNITS, "recurring").unfinished is None
+    assert progress_of(bench.session, UNITS, "recurring").unfinished is None
 
 
 def test_streams_and_connections_keep_their_own_ledger(bench: Bench) -> None:
@@ -127,14 +137,14 @@ def test_streams_and_connections_keep_their_own_ledger(bench: Bench) -> None:
         UNITS, stream=replace(UNITS.stream, name="leases"), table=replace(UNITS.table, name="leases")
     )
     for plan in (other, leases):
-        assert bench.session.progress(plan, "recurring").watermark is None
+        assert progress_of(bench.session, plan, "recurring").watermark is None
         assert bench.session.windows(plan) == []
 
 
 def test_a_fence_is_higher_than_all_before_it(bench: Bench) -> None:
-    taken = [bench.session.take_fence(UNITS, "recurring") for _ in range(3)]
+    taken = [take_fence(bench.session, UNITS, "recurring") for _ in range(3)]
     assert taken == sorted(set(taken))
-    assert bench.session.take_fence(UNITS, "backsync") == taken[0]
+    assert take_fence(bench.session, UNITS, "backsync") == taken[0]
 
 
 def test_a_sync_that_lost_its_lane_commits_nothing(bench: Bench) -> None:
@@ -163,7 +173,7 @@ def test_lanes_do_not_hinder_each_other(bench: Bench) -> None:
 def test_two_sessions_of_one_destination_fence_each_other(bench: Bench) -> None:
     first = bench.sync()
     with bench.destination.open() as other:
-        other.take_fence(UNITS, "recurring")
+        take_fence(other, UNITS, "recurring")
         with pytest.raises(Fenced):
             first.commit([unit(1, "a")])
 
@@ -172,7 +182,7 @@ def test_facts_tell_rows_sights_and_rejects(bench: Bench) -> None:
     rejected = [{"read_at": NOON, "reason": "no key", "record": "{}"}] * 2
     bench.sync().commit([unit(1, "a"), unit(2, "b")], rejected=rejected)
     bench.sync(hours=1).commit([unit(2, "b")])
-    facts = bench.session.facts(UNITS)
+    facts = facts_of(bench.session, UNITS)
     assert (facts.row_count, facts.rejected_count, facts.duplicate_keys, facts.null_keys) == (2, 2, 0, 0)
     assert (facts.first_seen_min, facts.last_seen_min, facts.last_seen_max) == (NOON, NOON, NOON + HOUR)
 

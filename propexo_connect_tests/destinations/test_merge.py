@@ -9,7 +9,18 @@ from propexo_connect.model.counts import Counts
 from propexo_connect.model.errors import Defect, NoKey
 from propexo_connect.model.field import INTEGER, TEXT
 from propexo_connect.model.ledger import Reading
-from propexo_connect_tests.destinations.kit import HOUR, NOON, Bench, keyed_plan, layout_of, unit, units_plan
+from propexo_connect_tests.destinations.kit import (
+    HOUR,
+    NOON,
+    Bench,
+    facts_of,
+    keyed_plan,
+    layout_of,
+    progress_of,
+    stored_layout,
+    unit,
+    units_plan,
+)
 
 
 def test_new_records_are_inserted(bench: Bench) -> None:
@@ -173,7 +184,7 @@ def test_rejected_records_are_kept_raw_with_their_reason(bench: Bench) -> None:
 def test_a_step_without_records_still_proves_its_tile(bench: Bench) -> None:
     bench.sync().commit([])
     assert bench.table() == []
-    assert bench.session.progress(units_plan(), "recurring").watermark == NOON
+    assert progress_of(bench.session, units_plan(), "recurring").watermark == NOON
 
 
 def test_a_stream_that_has_no_columns_yet_leaves_a_ledger_row_alone(bench: Bench) -> None:
@@ -182,9 +193,9 @@ def test_a_stream_that_has_no_columns_yet_leaves_a_ledger_row_alone(bench: Bench
     bench.sync(plan, layout=layout).commit(
         [], rejected=[{"read_at": NOON, "reason": "no key", "record": "{}"}]
     )
-    assert bench.session.layout(plan) is None
+    assert stored_layout(bench.session, plan) is None
     assert len(bench.session.windows(plan)) == 1
-    assert bench.session.facts(plan).rejected_count == 1
+    assert facts_of(bench.session, plan).rejected_count == 1
     full = layout_of(["id"], id=INTEGER)
     assert bench.sync(plan, hours=1, layout=full).commit([{"id": 1}]).counts.new == 1
 

@@ -18,6 +18,7 @@ from propexo_connect_tests.destinations.kit import (
     Sync,
     keyed_plan,
     layout_of,
+    progress_of,
     unit,
     units_plan,
 )
@@ -104,7 +105,7 @@ def test_a_complete_read_in_one_part_discards_leftovers_too(bench: Bench) -> Non
 
 def test_a_later_sync_takes_a_broken_off_read_up_again(bench: Bench) -> None:
     full(bench).commit([unit(1, "a")], is_complete=False, position="p1")
-    unfinished = bench.session.progress(OVERWRITE, "recurring").unfinished
+    unfinished = progress_of(bench.session, OVERWRITE, "recurring").unfinished
     assert unfinished is not None
     assert unfinished.position == "p1"
     window = full(bench, 1).commit([unit(2, "b")], read_started_at=unfinished.read_started_at)
@@ -117,7 +118,7 @@ def test_a_read_whose_parts_were_discarded_is_not_taken_up_again(bench: Bench) -
     full(bench).commit([unit(1, "a")], is_complete=False, position="p1")
     other = full(bench, 1)
     other.commit([unit(5, "other")], is_complete=False)
-    progress = bench.session.progress(OVERWRITE, "recurring")
+    progress = progress_of(bench.session, OVERWRITE, "recurring")
     assert progress.unfinished is None
     with pytest.raises(DestinationBusy, match="another whole read"):
         full(bench, 2).commit([unit(2, "b")], read_started_at=NOON)

@@ -63,7 +63,6 @@ def test_every_statement_of_a_merge_can_be_parsed(dialect: Dialect) -> None:
             sql.close_gone(merge),
             sql.close_history(merge),
             sql.write_history(merge),
-            sql.repeated_keys(merge),
             sql.close_all(merge),
             sql.rows_of(merge, (sql.NEW, sql.CHANGED)),
             sql.thin_gathered(merge, Table("a", "b")),

@@ -26,7 +26,16 @@ from propexo_connect.model.field import (
 from propexo_connect.model.layout import Change, Column, Layout
 from propexo_connect.model.names import ROW_COLUMNS
 from propexo_connect.model.stream import Mode, Table
-from propexo_connect_tests.destinations.kit import NOON, UNITS, Bench, keyed_plan, layout_of, unit, units_plan
+from propexo_connect_tests.destinations.kit import (
+    NOON,
+    UNITS,
+    Bench,
+    keyed_plan,
+    layout_of,
+    stored_layout,
+    unit,
+    units_plan,
+)
 
 WIDE_DECIMAL = FieldType(Kind.DECIMAL, 38, 18)
 
@@ -47,7 +56,7 @@ def test_a_table_has_the_streams_columns_and_then_ours(bench: Bench) -> None:
 
 def test_the_map_from_fields_to_columns_is_stored(bench: Bench) -> None:
     bench.sync().commit([unit(1, "a")])
-    assert bench.session.layout(units_plan()) == UNITS
+    assert stored_layout(bench.session, units_plan()) == UNITS
 
 
 def test_a_new_field_becomes_a_column(bench: Bench) -> None:
@@ -57,7 +66,7 @@ def test_a_new_field_becomes_a_column(bench: Bench) -> None:
     drift = (Change("added", "newField", "new_field", None, "text"),)
     sync.commit([{**unit(2, "b"), "new_field": "x"}], drift=drift)
     assert bench.table("id, new_field") == [(1, None), (2, "x")]
-    assert bench.session.layout(units_plan()) == wider
+    assert stored_layout(bench.session, units_plan()) == wider
     columns = 'connection, stream, sync_id, changed_at, kind, field, "column", "before", "after"'
     assert bench.table(columns, "_propexo.schema_changes") == [
         ("acme", "units", "sync-2", sync.started_at, "added", "newField", "new_field", None, "text")
@@ -89,7 +98,7 @@ def test_a_widened_column_keeps_what_it_held(
     wide = layout_of(["id"], id=INTEGER, value=after)
     bench.sync(plan, hours=1, layout=wide).commit([{"id": 2}])
     assert bench.table("id, value") == [(1, stored), (2, None)]
-    assert bench.session.layout(plan) == wide
+    assert stored_layout(bench.session, plan) == wide
 
 
 def test_text_becomes_json_and_json_text(bench: Bench) -> None:
@@ -137,7 +146,7 @@ def test_a_table_of_another_connection_is_refused(bench: Bench) -> None:
     bench.sync().commit([unit(1, "a")])
     other = units_plan(connection="other")
     with pytest.raises(ConfigurationError, match=r"pms.units belongs to connection 'acme', stream 'units'"):
-        bench.session.layout(other)
+        stored_layout(bench.session, other)
     with pytest.raises(ConfigurationError, match="belongs to connection 'acme'"):
         bench.sync(other).commit([unit(2, "b")])
     assert bench.table() == [(1, "a")]
@@ -147,7 +156,7 @@ def test_a_table_that_nobody_registered_is_refused(bench: Bench) -> None:
     bench.query("create schema pms")
     bench.query("create table pms.units (id int)")
     with pytest.raises(ConfigurationError, match="no stream has made it"):
-        bench.session.layout(units_plan())
+        stored_layout(bench.session, units_plan())
     with pytest.raises(ConfigurationError, match="no stream has made it"):
         bench.sync().commit([unit(1, "a")])
     assert bench.query("select count(*) from pms.units") == [(0,)]
@@ -165,10 +174,10 @@ def test_a_table_that_was_dropped_by_hand_is_missed(bench: Bench) -> None:
     bench.sync().commit([unit(1, "a")])
     bench.query("alter table pms.units drop column name")
     with pytest.raises(ConfigurationError, match=r"the columns name of the table pms.units are gone"):
-        bench.session.layout(units_plan())
+        stored_layout(bench.session, units_plan())
     bench.query("drop table pms.units")
     with pytest.raises(ConfigurationError, match=r"the table pms.units is gone"):
-        bench.session.layout(units_plan())
+        stored_layout(bench.session, units_plan())
 
 
 @pytest.mark.parametrize(
@@ -181,13 +190,13 @@ def test_a_table_that_was_dropped_by_hand_is_missed(bench: Bench) -> None:
 def test_another_key_or_table_than_before_is_refused(bench: Bench, change: dict[str, Any], told: str) -> None:
     bench.sync().commit([unit(1, "a")])
     with pytest.raises(ConfigurationError, match=told):
-        bench.session.layout(units_plan(**change))
+        stored_layout(bench.session, units_plan(**change))
 
 
 def test_a_table_of_versions_cannot_be_merged_into(bench: Bench) -> None:
     bench.sync(units_plan(mode=Mode.APPEND)).commit([unit(1, "a")])
     with pytest.raises(ConfigurationError, match="keeps all versions"):
-        bench.session.layout(units_plan())
+        stored_layout(bench.session, units_plan())
 
 
 NAMES = [
@@ -228,7 +237,7 @@ def test_any_column_name_is_only_a_name(bench: Bench) -> None:
         assert [{name: row[name] for name in NAMES} for row in latest] == [
             {name: f"{name}!" for name in NAMES}
         ]
-        assert bench.session.layout(plan) == layout
+        assert stored_layout(bench.session, plan) == layout
 
 
 def test_odd_names_of_connections_and_streams_are_only_values(bench: Bench) -> None:
@@ -338,6 +347,6 @@ def test_a_stream_stands_in_one_transaction_with_its_ledger(bench: Bench) -> Non
     layout = layout_of(["id"], id=INTEGER)
     with pytest.raises(Defect):
         bench.sync(keyed_plan(layout), layout=layout).commit([{"id": 1}, {"id": 1}])
-    assert bench.session.layout(keyed_plan(layout)) is None
+    assert stored_layout(bench.session, keyed_plan(layout)) is None
     assert columns_of(bench) == []
     assert NOON not in [row[0] for row in bench.query("select created_at from _propexo.streams")]

@@ -4,6 +4,7 @@ import re
 
 import duckdb
 
+from propexo_connect.destinations.standing import ELSEWHERE
 from propexo_connect.model.errors import (
     ConfigurationError,
     ConnectError,
@@ -53,6 +54,8 @@ def _by_class(error: Exception, text: str, path: str) -> ConnectError:
         return DestinationBusy(f"two syncs met a stream for the first time at once: {path}")
     if isinstance(error, duckdb.TransactionException):
         return DestinationBusy(f"another commit to {path} was faster: {text}")
+    if isinstance(error, duckdb.CatalogException) and "already exists" in text:
+        return ConfigurationError(f"{path}: {text}, and no stream has made it", remedy=ELSEWHERE)
     if isinstance(error, duckdb.CatalogException) or (
         isinstance(error, duckdb.BinderException) and "not found" in text
     ):

@@ -15,12 +15,11 @@ class DuckDBDialect:
     address_type: str = "bigint"
     lock_stream: str = ""  # commits of one file are in one process, which serialises them
     lock_schemas: str = ""
-    schema_exists: str = (
-        "select 1 from duckdb_schemas() where database_name = current_database() and schema_name = $1"
-    )
+    schema_exists: str = ""  # who may write the file may make a schema in it
     columns_of: str = (
-        "select column_name from duckdb_columns() where database_name = current_database() "
-        "and lower(schema_name) = lower($1) and lower(table_name) = lower($2)"
+        "select w.s, w.t, c.column_name from (select unnest($1) as s, unnest($2) as t) w "
+        "join duckdb_columns() c on lower(c.schema_name) = lower(w.s) and lower(c.table_name) = lower(w.t) "
+        "where c.database_name = current_database()"
     )
 
     def column_type(self, given: FieldType) -> str:

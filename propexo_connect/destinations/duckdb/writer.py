@@ -21,8 +21,9 @@ from propexo_connect.destinations.duckdb.faults import fault
 from propexo_connect.destinations.duckdb.sql import DIALECT
 from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table
+from propexo_connect.destinations.standing import Standing
 from propexo_connect.model.layout import Layout
-from propexo_connect.model.ledger import Progress, Window
+from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import StreamPlan, Table
 
 Connect = Callable[[str, dict[str, Any]], duckdb.DuckDBPyConnection]
@@ -133,23 +134,15 @@ class DuckDBSession:
         self._own = threading.local()
         self._cursors: list[duckdb.DuckDBPyConnection] = []
 
-    def layout(self, plan: StreamPlan) -> Layout | None:
-        with _errors(self._path, plan):
-            link = DuckDBLink(self._cursor())
-            found = recall.stored_layout(link, plan)
-            if found is not None:
-                recall.refuse_damaged(link, plan, found)
-            return found
-
-    def progress(self, plan: StreamPlan, lane: str) -> Progress:
-        with _errors(self._path, plan), _transaction(self._cursor()) as link:
-            return recall.stored_progress(link, plan, lane)
-
-    def take_fence(self, plan: StreamPlan, lane: str) -> int:
-        with self._commits, _errors(self._path, plan), _transaction(self._cursor()) as link:
-            number = recall.next_fence(link, plan, lane)
+    def take_fences(self, plans: Sequence[StreamPlan], lane: str) -> dict[str, int]:
+        with self._commits, _errors(self._path, plans[0]), _transaction(self._cursor()) as link:
+            numbers = recall.next_fences(link, plans, lane)
             link.connection.commit()
-            return number
+            return numbers
+
+    def standings(self, plans: Sequence[StreamPlan], lane: str) -> dict[str, Standing]:
+        with _errors(self._path, plans[0]), _transaction(self._cursor()) as link:
+            return recall.standings(link, plans, lane)
 
     def commit(self, step: Step, finished_at: Callable[[], datetime]) -> Window:
         failpoint = failpoints.armed()
@@ -172,9 +165,9 @@ class DuckDBSession:
         with _errors(self._path, plan):
             return recall.equation_faults(DuckDBLink(self._cursor()), plan)
 
-    def facts(self, plan: StreamPlan) -> TableFacts:
+    def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
         with _errors(self._path, plan), _transaction(self._cursor()) as link:
-            return recall.stored_facts(link, self._here(plan), recall.stored_layout(link, plan))
+            return recall.stored_facts(link, self._here(plan), layout)
 
     def _here(self, plan: StreamPlan) -> StreamPlan:
         """The plan with its table's catalog: a schema may be named like the file."""

@@ -2,8 +2,10 @@
 
 import psycopg
 
+from propexo_connect.destinations.standing import ELSEWHERE
 from propexo_connect.destinations.state import SCHEMA
 from propexo_connect.model.errors import (
+    ConfigurationError,
     ConnectError,
     CredentialsRefused,
     DataError,
@@ -41,6 +43,8 @@ def fault(error: psycopg.Error, address: str) -> ConnectError:
         return PermissionRefused(found, remedy="Grant the role the right to create and write tables there.")
     if state.startswith("28"):
         return CredentialsRefused(found, remedy="Look at user and password.")
+    if state == "42P07":
+        return ConfigurationError(f"{found}, and no stream has made it", remedy=ELSEWHERE)
     if state in _NAMES:
         return UnknownName(found)
     if state == "57014":

@@ -18,10 +18,11 @@ class PostgresDialect:
     lock_schemas: str = "select 1 from pg_catalog.pg_advisory_xact_lock(7163370992)"
     schema_exists: str = "select 1 from pg_catalog.pg_namespace where nspname = $1"
     columns_of: str = (
-        "select a.attname from pg_catalog.pg_attribute a "
-        "join pg_catalog.pg_class c on c.oid = a.attrelid "
-        "join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
-        "where n.nspname = $1 and c.relname = $2 and a.attnum > 0 and not a.attisdropped"
+        "select w.s, w.t, a.attname from (select unnest($1::text[]) as s, unnest($2::text[]) as t) w "
+        "join pg_catalog.pg_namespace n on n.nspname = w.s "
+        "join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = w.t "
+        "join pg_catalog.pg_attribute a on a.attrelid = c.oid "
+        "where a.attnum > 0 and not a.attisdropped"
     )
 
     def column_type(self, given: FieldType) -> str:

@@ -21,10 +21,11 @@ from propexo_connect.destinations.postgres.faults import fault
 from propexo_connect.destinations.postgres.sql import DIALECT
 from propexo_connect.destinations.postgres.types import staged_types
 from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table, stored_version
+from propexo_connect.destinations.standing import Standing
 from propexo_connect.destinations.state import VERSION
 from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.layout import Layout
-from propexo_connect.model.ledger import Progress, Window
+from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import StreamPlan, Table
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -157,22 +158,15 @@ class PostgresSession:
         self._opening = threading.Lock()
         self._connections: list[Connection] = []
 
-    def layout(self, plan: StreamPlan) -> Layout | None:
-        with self._transaction(plan) as link:
-            found = recall.stored_layout(link, plan)
-            if found is not None:
-                recall.refuse_damaged(link, plan, found)
-            return found
-
-    def progress(self, plan: StreamPlan, lane: str) -> Progress:
-        with self._transaction(plan) as link:
-            return recall.stored_progress(link, plan, lane)
-
-    def take_fence(self, plan: StreamPlan, lane: str) -> int:
-        with self._transaction(plan) as link:
-            number = recall.next_fence(link, plan, lane)
+    def take_fences(self, plans: Sequence[StreamPlan], lane: str) -> dict[str, int]:
+        with self._transaction(plans[0]) as link:
+            numbers = recall.next_fences(link, plans, lane)
             link.connection.commit()
-            return number
+            return numbers
+
+    def standings(self, plans: Sequence[StreamPlan], lane: str) -> dict[str, Standing]:
+        with self._transaction(plans[0]) as link:
+            return recall.standings(link, plans, lane)
 
     def commit(self, step: Step, finished_at: Callable[[], datetime]) -> Window:
         failpoint = failpoints.armed()
@@ -195,9 +189,9 @@ class PostgresSession:
         with self._transaction(plan) as link:
             return recall.equation_faults(link, plan)
 
-    def facts(self, plan: StreamPlan) -> TableFacts:
+    def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
         with self._transaction(plan) as link:
-            return recall.stored_facts(link, plan, recall.stored_layout(link, plan))
+            return recall.stored_facts(link, plan, layout)
 
     def close(self) -> None:
         """Close the connections of all threads."""
