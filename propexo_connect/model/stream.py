@@ -213,7 +213,7 @@ class SyncSettings:
     stream_retry: RetryPolicy = STREAM_RETRY
     max_streams: int = 4
     """How many streams are read at once."""
-    step_bytes: int = 16 * 1024 * 1024
+    step_bytes: int = 8 * 1024 * 1024
     """How much one transaction stores at the most, as read from the source, to the next page."""
     step_span: timedelta | None = None
     """The longest time span one step covers; None leaves it to the source's widest range."""

@@ -13,7 +13,16 @@ from propexo_connect.model.layout import Column, Layout
 from propexo_connect.model.stream import StreamPlan
 from propexo_connect.sync.columns import Unfit, from_native, from_text
 from propexo_connect.sync.compute import Values
-from propexo_connect.sync.raw import count_of, lines, literal, natural_type, nested_fields, pointer, united
+from propexo_connect.sync.raw import (
+    count_of,
+    literal,
+    natural_type,
+    nested_fields,
+    pointer,
+    records_of,
+    register_bodies,
+    united,
+)
 from propexo_connect.sync.spool import Spool
 from propexo_connect.sync.thorough import Typed
 
@@ -57,22 +66,21 @@ def _typed(values: Values, given: FieldType, *, is_text: bool) -> Values:
 
 def _json(connection: duckdb.DuckDBPyConnection, spool: Spool, plan: StreamPlan, layout: Layout) -> pa.Table:
     """Each field's text, null where it is absent or null."""
-    if spool.json_path() is not None and spool.has_rewritten:
+    register_bodies(connection, [spool])
+    if spool.has_rewritten:
         raise Unfit
     nested = nested_fields(plan.stream)
     tops = _tops(layout, nested)
-    shape = ", ".join(f'"{_quoted(name)}" {kind}' for name, kind in tops.items())
-    record, inner = f"STRUCT({shape})", "r"
+    shape, inner = tops, "r"
     if spool.unwrap is not None:
-        record = f'STRUCT("{_quoted(spool.unwrap)}" {record})'
-        inner = f"struct_extract(r, {literal(spool.unwrap)})"
+        shape, inner = {spool.unwrap: tops}, f"struct_extract(r, {literal(spool.unwrap)})"
     cells = [f"{_cell(column, tops, nested)} AS x{number}" for number, column in enumerate(layout.columns)]
     try:
-        _refuse_unknown(connection, spool, plan, layout)
+        _refuse_unknown(connection, spool.unwrap, plan, layout)
         found = connection.sql(
-            f"SELECT p, {', '.join(cells)} FROM (SELECT p, {inner} AS r FROM ({lines([spool], record)}))"
+            f"SELECT p, {', '.join(cells)} FROM (SELECT p, {inner} AS r FROM ({records_of(shape)}))"
         ).to_arrow_table()
-    except duckdb.Error:  # no objects, a member that comes twice, no JSON
+    except (duckdb.Error, UnicodeDecodeError):  # no JSON, or broken UTF-8, which the error itself repeats
         raise Unfit from None
     return found.rename_columns(["p", *(column.field for column in layout.columns)])
 
@@ -103,15 +111,17 @@ def _cell(column: Column, tops: dict[str, str], nested: frozenset[str]) -> str:
 
 
 def _refuse_unknown(
-    connection: duckdb.DuckDBPyConnection, spool: Spool, plan: StreamPlan, layout: Layout
+    connection: duckdb.DuckDBPyConnection, unwrap: str | None, plan: StreamPlan, layout: Layout
 ) -> None:
     """Make sure that there is no field with a value that the layout does not have."""
-    record = "r" if spool.unwrap is None else f"json_extract(r, {literal(pointer(spool.unwrap))})"
+    record = "r" if unwrap is None else f"json_extract(r, {literal(pointer(unwrap))})"
     found = connection.execute(
-        f"SELECT DISTINCT json_keys(rec) FROM (SELECT {record} AS rec FROM ({lines([spool], 'JSON')}))"
+        f"SELECT DISTINCT json_keys(rec) FROM (SELECT {record} AS rec FROM ({records_of('JSON')}))"
     ).fetchall()
+    if any(not names or len(set(names)) < len(names) for (names,) in found):
+        raise Unfit  # no object, or a member that comes twice
     covered = layout.fields | {field.split(".")[0] for field in layout.fields}
-    names = dict.fromkeys(name for (names,) in found for name in names or ())
+    names = dict.fromkeys(name for (names,) in found for name in names)
     unknown = [name for name in names if name not in covered and plan.wants(name)]
     if not unknown:
         return
@@ -119,12 +129,8 @@ def _refuse_unknown(
     paths = ", ".join(literal(pointer(name)) for name in unknown)
     kinds = f"json_type({record}, [{paths}])"
     filled = f"len(list_filter({kinds}, lambda kind: kind IS NOT NULL AND kind <> 'NULL')) > 0"
-    if connection.execute(f"SELECT 1 FROM ({lines([spool], 'JSON')}) WHERE {filled} LIMIT 1").fetchall():
+    if connection.execute(f"SELECT 1 FROM ({records_of('JSON')}) WHERE {filled} LIMIT 1").fetchall():
         raise Unfit
-
-
-def _quoted(name: str) -> str:
-    return name.replace('"', '""')
 
 
 # -- columns ---------------------------------------------------------------------------------------

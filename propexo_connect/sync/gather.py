@@ -9,7 +9,7 @@ from propexo_connect.model.stream import StreamPlan
 from propexo_connect.sync.decode import Decoder, Piece
 from propexo_connect.sync.spool import Spool
 
-PIECE_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 2 * 1024 * 1024
 """Small enough that all cores have work soon, large enough that a statement's planning does not count."""
 
 

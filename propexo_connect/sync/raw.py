@@ -1,5 +1,6 @@
 """Records as the source wrote them, in one temporary table, and how to get at their fields."""
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from typing import Protocol
@@ -41,17 +42,19 @@ def count_of(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     return int(connection.execute(sql).fetchall()[0][0])
 
 
-def lines(spools: Sequence[Spool], record: str) -> str:
-    """SQL of a relation with `p` (the page) and `r` (a record, in a type of DuckDB), in order of reading."""
-    paths = ", ".join(literal(str(path)) for spool in spools if (path := spool.json_path()) is not None)
-    if not paths:
-        return f"SELECT NULL::INTEGER AS p, NULL::{record} AS r WHERE false"
-    longest = max(spool.longest_line for spool in spools)
-    return (
-        f"SELECT p, unnest(r) AS r FROM read_json([{paths}], format = 'newline_delimited', "
-        f"columns = {{p: 'INTEGER', r: {literal(f'{record}[]')}}}, "
-        f"maximum_object_size = {max(longest + 1024, 1024 * 1024)})"
-    )
+def register_bodies(connection: duckdb.DuckDBPyConnection, spools: Sequence[Spool]) -> None:
+    """Make the JSON pages of some spools readable as the relation `bodies`."""
+    connection.register("bodies", pa.concat_tables([spool.bodies() for spool in spools]))
+
+
+def records_of(shape: object) -> str:
+    """SQL of a relation with `p` (the page) and `r` (a record of that shape), in the order of reading.
+
+    Args:
+        shape: as DuckDB's `from_json` takes it: `"JSON"`, or an object of members and their types.
+    """
+    listed = literal(json.dumps([shape], ensure_ascii=False))
+    return f"SELECT p, unnest(from_json(body, {listed})) AS r FROM bodies"
 
 
 class Raw(Protocol):
@@ -95,15 +98,17 @@ class JsonRaw:
         self._connection = connection
         self._spools = spools
         self._nested = nested_fields(stream)
+        register_bodies(connection, spools)
         try:
             self._load()
-        except duckdb.Error:
+        except (duckdb.Error, UnicodeDecodeError):
             # The fast reader refuses what exact.py can carry: lone surrogates, broken UTF-8.
             for spool in spools:
                 spool.rewrite_all()
+            register_bodies(connection, spools)
             try:
                 self._load()
-            except duckdb.Error as error:
+            except (duckdb.Error, UnicodeDecodeError) as error:
                 raise VendorFault(
                     f"a page cannot be read as JSON records ({_first_line(error)})",
                     where=where,
@@ -114,9 +119,8 @@ class JsonRaw:
     def _load(self) -> None:
         unwrap = self._spools[0].unwrap
         record = "r" if unwrap is None else f"json_extract(r, {literal(pointer(unwrap))})"
-        records = lines(self._spools, "JSON")
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE raw AS SELECT p, {record} AS rec FROM ({records})"
+            f"CREATE OR REPLACE TEMP TABLE raw AS SELECT p, {record} AS rec FROM ({records_of('JSON')})"
         )
 
     def names(self) -> Sequence[str]:

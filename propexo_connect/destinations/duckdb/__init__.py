@@ -24,7 +24,7 @@ class DuckDBConfig(BaseModel):
     memory_limit: str | None = Field(
         default=None,
         pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B|%)$",
-        description="The most memory DuckDB takes, as '2GB', 512MB by default; the rest goes to disk.",
+        description="The most memory DuckDB takes, as '2GB', 192MB by default; the rest goes to disk.",
     )
     threads: int | None = Field(
         default=None, ge=1, description="How many cores DuckDB uses. By default all of them."

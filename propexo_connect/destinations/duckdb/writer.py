@@ -31,8 +31,12 @@ Connect = Callable[[str, dict[str, Any]], duckdb.DuckDBPyConnection]
 
 _BATCH_ROWS = 64 * 1024
 
-_MEMORY_LIMIT = "512MB"
+_MEMORY_LIMIT = "192MB"
 """Unless the connection says otherwise: DuckDB's own, 80 % of the machine, lets a long sync grow so far."""
+
+_CHECKPOINT_FROM = "64MB"
+"""How long the log grows before it is written into the tables. At DuckDB's own 16 MB each second step would
+pay for that, and write the last rows of the table again each time."""
 
 _names = itertools.count()
 
@@ -118,6 +122,7 @@ class DuckDB:
             if self.config.memory_limit is None:
                 # Set, not configured: somebody else in this process may open the file without our setting.
                 connection.execute(f"set memory_limit = '{_MEMORY_LIMIT}'")
+            connection.execute(f"set checkpoint_threshold = '{_CHECKPOINT_FROM}'")
             _set_up(connection)
             return connection
 
