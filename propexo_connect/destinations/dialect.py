@@ -131,6 +131,10 @@ class Link(Protocol):
         """Write records to the end of a table, by the names of their columns; how many."""
         ...
 
+    def append_new(self, table: Table, records: pa.Table, layout: Layout) -> int | None:
+        """Append records expected to be new; None, with nothing written, where an index knows better."""
+        ...
+
     def judge(self, sql: str, parameters: Sequence[Any], *, is_indexed: bool) -> None:
         """Execute the statement that reaches the verdicts; what follows finds rows by their addresses.
 

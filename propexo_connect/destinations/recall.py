@@ -168,6 +168,16 @@ def _is_integer(plan: StreamPlan) -> bool:
     return given is not None and given.axis is Axis.INTEGER
 
 
+def was_all_new(link: Link, plan: StreamPlan) -> bool:
+    """Whether everything that the stream's latest commit stored was new: the next is likely so, too."""
+    found = link.rows(
+        f"select {quote('new')} > 0 and {quote('new')} + {quote('rejected')} = {quote('read')} "
+        f"from {WINDOWS.sql} where {OF_STREAM} order by number desc limit 1",
+        (plan.connection, plan.stream.name),
+    )
+    return bool(found) and found[0][0]
+
+
 def stored_windows(link: Link, plan: StreamPlan) -> list[Window]:
     """All ledger rows of a stream, oldest first."""
     rows = link.rows(f"{select(WINDOWS)} order by number", (plan.connection, plan.stream.name))

@@ -15,7 +15,7 @@ from propexo_connect.destinations.arrow import HASH, INSTANT, META, READ_AT, ROW
 from propexo_connect.destinations.base import Step
 from propexo_connect.destinations.dialect import Link
 from propexo_connect.destinations.merge import CHANGED, NEW, OLDER, UNCHANGED, Merge
-from propexo_connect.destinations.recall import stored_layout, stored_mode
+from propexo_connect.destinations.recall import stored_layout, stored_mode, was_all_new
 from propexo_connect.destinations.schema import change_mode, grow_table, make_history, make_index, make_table
 from propexo_connect.model.counts import Counts
 from propexo_connect.model.errors import Defect
@@ -85,8 +85,24 @@ def merge_records(writing: Writing) -> Counts:
     """Judge the records and write what the verdicts say."""
     if not writing.records.num_rows:
         return Counts()
+    if (inserted := append_expected(writing)) is not None:
+        return Counts(new=inserted)
     merge, verdicts = judge_records(writing)
     return write_records(writing, merge, verdicts)
+
+
+def append_expected(writing: Writing) -> int | None:
+    """Append the records at once where all are likely new, as in a first load; None: they must be judged.
+
+    The index on the key proves it, so that staging and looking up each key is saved.
+    """
+    merge, link = writing.merge, writing.link
+    has_index = link.dialect.capabilities.has_indexes and not merge.keeps_versions
+    if not has_index or writing.is_fresh or merge.plan.history or not was_all_new(link, merge.plan):
+        return None
+    inserted = link.append_new(merge.plan.table, _as_rows(writing, writing.records), merge.layout)
+    writing.failpoint("new inserted")
+    return inserted
 
 
 def judge_records(writing: Writing) -> tuple[Merge, Verdicts]:

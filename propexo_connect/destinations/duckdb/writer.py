@@ -228,6 +228,9 @@ class DuckDBLink:
         staged = self.stage("appended", records, layout)
         return self.run(f"insert into {qualified(table)} ({columns}) select {columns} from {staged}")
 
+    def append_new(self, table: Table, records: pa.Table, layout: Layout) -> int | None:  # noqa: ARG002
+        return None  # there is no index that would know
+
     def judge(self, sql: str, parameters: Sequence[Any], *, is_indexed: bool) -> None:  # noqa: ARG002
         self.run(sql, parameters)
 

@@ -252,6 +252,16 @@ class PostgresLink:
     def append(self, table: Table, records: pa.Table, layout: Layout) -> int:
         return self._copy(qualified(table), records, staged_types(records.schema, layout))
 
+    def append_new(self, table: Table, records: pa.Table, layout: Layout) -> int | None:
+        self.run("savepoint appending")
+        try:
+            written = self.append(table, records, layout)
+        except psycopg.errors.UniqueViolation:
+            self.run("rollback to savepoint appending")
+            return None
+        self.run("release savepoint appending")
+        return written
+
     def judge(self, sql: str, parameters: Sequence[Any], *, is_indexed: bool) -> None:
         # The planner knows little of a table that is being filled, and would rather scan all of it.
         joins = ("enable_hashjoin", "enable_mergejoin") if is_indexed else ()
