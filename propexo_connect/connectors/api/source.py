@@ -1,0 +1,602 @@
+"""An API opened for reading: what a plan says, carried out."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import httpx
+import msgspec
+
+from propexo_connect.connectors.api.answers import Fetched, Reading, values_of
+from propexo_connect.connectors.api.config import ApiConfig, names_of, secrets_of, state_folder
+from propexo_connect.connectors.api.described import described, zone_for
+from propexo_connect.connectors.api.fanout import Branching, Skipped, read_parts
+from propexo_connect.connectors.api.newest import newer
+from propexo_connect.connectors.api.pages import Fetch, TooMany, read_pages
+from propexo_connect.connectors.api.proof import Proofs
+from propexo_connect.connectors.api.ranges import halves, pieces
+from propexo_connect.connectors.api.requests import Added, bounds, call_of, encoded
+from propexo_connect.connectors.api.rewrite import Rewriting, fields_of, nested
+from propexo_connect.connectors.api.shared import SharedRead
+from propexo_connect.connectors.base import Access, JsonPage, Page, ReadContext
+from propexo_connect.http.client import Answer, Call, HttpClient
+from propexo_connect.http.context import Context
+from propexo_connect.http.envelope import decoded, is_empty
+from propexo_connect.http.graphql import GraphQL
+from propexo_connect.http.logins import Credentials, credentials
+from propexo_connect.http.plan.api import Api, Lookup
+from propexo_connect.http.plan.budget import Budget
+from propexo_connect.http.plan.filters import AnyFilter, Between, Newest
+from propexo_connect.http.plan.instants import write
+from propexo_connect.http.plan.paging import AnyPaging, Links, Relay
+from propexo_connect.http.plan.paths import at, steps
+from propexo_connect.http.plan.stream import ApiStream, Asking, Parent
+from propexo_connect.http.plan.template import ENGINE_NAMES, Names, fill_text, names_in, text_of
+from propexo_connect.http.throttle import PROCESS, Window, seconds_until_reset
+from propexo_connect.http.tokens import TokenStore, key_from, name_from
+from propexo_connect.model.clock import Clock
+from propexo_connect.model.errors import (
+    ConfigurationError,
+    ConnectError,
+    Defect,
+    Stalled,
+    TerminalError,
+    VendorFault,
+)
+from propexo_connect.model.stream import RetryPolicy, Stream
+from propexo_connect.model.tile import WHOLE, Request
+
+MoreNames = Callable[[ApiConfig, Mapping[str, object]], Mapping[str, object]]
+"""Names that a vendor's own function makes of the settings and of what the log-in told."""
+
+_any: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder()
+
+_SHORTLY = RetryPolicy(2, timedelta(seconds=1), timedelta(seconds=5))
+
+
+@dataclass(frozen=True)
+class _Route:
+    """The request that serves a range: the listing, or the one for changes."""
+
+    asking: Asking
+    path: str
+    filter: AnyFilter | None
+    paging: AnyPaging
+    reading: Reading
+    rewriting: Rewriting
+    unwrap: str | None
+
+
+class ApiSource:
+    """One account of a vendor, open for reading; logs in with the first request."""
+
+    def __init__(
+        self, api: Api, config: ApiConfig, clock: Clock, *, more_names: MoreNames | None = None
+    ) -> None:
+        self._api = api
+        self._config = config
+        self._clock = clock
+        self._more_names = more_names
+        self._settings: dict[str, object] = {
+            **dict.fromkeys(ENGINE_NAMES),
+            "parent": None,
+            **names_of(config),
+        }
+        self._secrets = secrets_of(config)
+        self._open = ExitStack()
+        self._bare: dict[str, HttpClient] = {}
+        self._lock = threading.Lock()
+        self._shared: dict[tuple[str, Request], SharedRead] = {}
+        self._learnt: dict[str, object] | None = None
+        self._learning = threading.Lock()
+        folder = state_folder(config)
+        self._proofs = Proofs(folder / "proofs" if folder else None)
+        address = fill_text(api.url, self._settings)
+        if not address:
+            raise ConfigurationError("'url' is missing", expected="the address of the API")
+        self._address = address.rstrip("/")
+        self._credentials = credentials(
+            api.log_ins, self._settings, self._bare_client, clock, self._token_store()
+        )
+        self._client = self._opened_client(self._credentials)
+        self._graph = GraphQL(self._client)
+        parents = {above.stream for stream in api.streams if (above := stream.fan_out) is not None}
+        self._parents = parents
+        self._routes: dict[tuple[str, bool], _Route] = {}
+
+    def __repr__(self) -> str:
+        return f"ApiSource({httpx.URL(self._address).host})"
+
+    def close(self) -> None:
+        """Close the connections and let shared pages go."""
+        for shared in self._shared.values():
+            shared.close()
+        self._open.close()
+
+    # what the engine asks
+
+    def discover(self) -> Sequence[Stream]:
+        return described(self._api, self._config)
+
+    def prepare(self, stream: Stream) -> Stream:
+        return stream
+
+    def upper_bound(self, stream: Stream) -> int:
+        raise Defect("this API has no integer filters", where=f"stream '{stream.name}'")
+
+    def check(self, streams: Sequence[Stream]) -> Sequence[Access]:
+        context = ReadContext(self._clock, _SHORTLY, log=lambda _: None)
+        return [Access(stream.name, self._problem(stream, context)) for stream in streams]
+
+    def read(
+        self,
+        stream: Stream,
+        request: Request,
+        fields: frozenset[str] | None,
+        position: str | None,
+        context: ReadContext,
+    ) -> Iterator[Page]:
+        spec = self._api.stream(stream.name)
+        if spec.name in self._parents and position is None and fields is None:
+            yield from self._shared_pages(spec, request, context)
+            return
+        yield from self._pages(spec, request, fields, position, context)
+
+    # the way through a stream
+
+    def _pages(
+        self,
+        spec: ApiStream,
+        request: Request,
+        fields: frozenset[str] | None,
+        position: str | None,
+        context: ReadContext,
+    ) -> Iterator[JsonPage]:
+        names = {**self._known(context), "fields": selection(spec, fields), "now": self._now()}
+        given = self._route(spec, request).filter
+        if spec.nested is not None:
+            yield from self._nested(spec, request, names, context)
+        elif spec.fan_out is not None or spec.each is not None:
+            branchings = self._branchings(spec, request, names, context)
+
+            def read(branching: Branching, within: Context) -> Iterator[JsonPage]:
+                inner = {**names, **branching.names}
+                self._prove(spec, given, request, inner, within)
+                return self._listed(spec, request, inner, None, within)
+
+            done = (branching for branching in branchings if branching.key not in context.done)
+            yield from read_parts(done, read, context, self._config.in_flight, self._clock)
+        else:
+            self._prove(spec, given, request, names, context)
+            yield from self._listed(spec, request, names, position, context)
+
+    def _listed(
+        self,
+        spec: ApiStream,
+        request: Request,
+        names: Names,
+        position: str | None,
+        context: Context,
+        size: int | None = None,
+    ) -> Iterator[JsonPage]:
+        """The pages of one list, in as many ranges as the vendor wants."""
+        route = self._route(spec, request)
+        ranges = list(pieces(route.filter, request, names, self._clock.now()))
+        is_resumable = spec.resumable and len(ranges) == 1
+        for piece in ranges:
+            yield from self._ranged(
+                spec, route, piece, names, position if is_resumable else None, context, size, is_resumable
+            )
+
+    def _ranged(
+        self,
+        spec: ApiStream,
+        route: _Route,
+        request: Request,
+        names: Names,
+        position: str | None,
+        context: Context,
+        size: int | None,
+        is_resumable: bool,
+    ) -> Iterator[JsonPage]:
+        give_up_at = self._clock.monotonic() + self._config.longest_read.total_seconds()
+        fetch = self._fetch(spec, route, request, names)
+        in_flight = 1 if spec.fan_out or spec.each else self._config.in_flight
+        newest = route.filter if isinstance(route.filter, Newest) and not request.is_whole else None
+        try:
+            for turned in read_pages(
+                route.paging,
+                fetch,
+                context,
+                size=size or self._size(route.paging),
+                start=position,
+                in_flight=in_flight,
+            ):
+                if self._clock.monotonic() > give_up_at:
+                    raise Stalled(f"the list has no end within {self._config.longest_read}")
+                records = route.rewriting.apply(turned.fetched.records, names)
+                is_older = False
+                if newest is not None and isinstance(request.start, datetime):
+                    records, is_older = newer(
+                        records, newest.field, request.start, newest.written, zone_for(newest, names)
+                    )
+                if not is_empty(records):
+                    reached = turned.position if is_resumable else None
+                    yield JsonPage(records, turned.fetched.read_at, unwrap=route.unwrap, position=reached)
+                if is_older and newest is not None and newest.ordered:
+                    return
+        except TooMany as full:
+            parts = halves(route.filter, request, names, self._clock.now())
+            if parts is None:
+                raise TerminalError(
+                    full.found,
+                    expected="a range that can be split further",
+                    remedy="The vendor cannot show all records of this stream in one query",
+                ) from None
+            context.log(f"{spec.name}: {full.found}; the range is split")
+            for part in parts:
+                yield from self._ranged(spec, route, part, names, None, context, size, is_resumable=False)
+
+    def _nested(
+        self, spec: ApiStream, request: Request, names: Names, context: ReadContext
+    ) -> Iterator[JsonPage]:
+        """Records that stand within their parents' records."""
+        above = cast("Parent", spec.fan_out)
+        parent = self._api.stream(above.stream)
+        rewriting = self._rewriting(spec, (), spec.add)
+        wanted = sorted(_parent_fields(spec))
+        for page in self._shared_pages(parent, request, context):
+            unwrap = (page.unwrap,) if page.unwrap else ()
+            for record, inner in nested(page.records, (*unwrap, *steps(spec.nested or ()))):
+                row = fields_of(b"[" + record + b"]", wanted, unwrap)[0]
+                records = rewriting.apply(inner, {**names, "parent": row})
+                if not is_empty(records):
+                    yield JsonPage(records, page.read_at)
+
+    # parents
+
+    def _branchings(
+        self, spec: ApiStream, request: Request, names: Names, context: ReadContext
+    ) -> Iterator[Branching]:
+        if spec.each is not None:
+            values = names.get(spec.each.setting)
+            many = cast("list[object]", values) if isinstance(values, list | tuple) else [values]
+            yield from (Branching(text_of(value), {"each": value}) for value in many if value is not None)
+            return
+        above = cast("Parent", spec.fan_out)
+        parent = self._api.stream(above.stream)
+        key = above.key or next(iter(parent.keys), "id")
+        wanted = sorted({key, *above.where, *_parent_fields(spec)})
+        asked = request if above.changed else WHOLE
+        batch: list[dict[str, object]] = []
+        passed: set[str] = set()
+        for page in self._shared_pages(parent, asked, context):
+            for row in fields_of(page.records, wanted, (page.unwrap,) if page.unwrap else ()):
+                if row[key] is None or not all(
+                    text_of(row[name]) in among for name, among in above.where.items()
+                ):
+                    continue
+                told = text_of(row[key])
+                if told in passed:
+                    continue
+                passed.add(told)
+                batch.append(row)
+                if len(batch) >= above.batch:
+                    yield _branching(batch, key)
+                    batch = []
+        if batch:
+            yield _branching(batch, key)
+
+    def _shared_pages(self, spec: ApiStream, request: Request, context: ReadContext) -> Iterator[JsonPage]:
+        """The pages of a parent stream, read once for everybody."""
+        with self._lock:
+            shared = self._shared.get((spec.name, request))
+            if shared is None or shared.has_failed:
+                whole = replace(context, done=frozenset())
+                shared = SharedRead(lambda: self._pages(spec, request, None, None, whole))
+                self._shared[spec.name, request] = shared
+        for page in shared.pages(context):
+            if page.part is not None and page.part.problem is not None and not page.part.is_skipped:
+                raise VendorFault(f"the parents in '{spec.name}' are not complete: {page.part.problem}")
+            yield page
+
+    # one request
+
+    def _fetch(self, spec: ApiStream, route: _Route, request: Request, names: Names) -> Fetch:
+        above = spec.fan_out
+        skips = frozenset(above.skip) if above is not None and spec.nested is None else frozenset[int]()
+        filtered = bounds(route.filter, request, names)
+        judge = route.reading.judge(self._client.quote)
+
+        def look(answer: Answer) -> bool:
+            if answer.status in skips:
+                raise Skipped(f"answered {answer.status}")
+            return judge(answer)
+
+        def fetch(added: Added, context: Context) -> Fetched:
+            if added.link is not None:
+                added = replace(added, link=self._link(route, added.link, names))
+            parts = (added,) if added.is_bare or added.link else (filtered, added)
+            call = call_of(self._api, route.asking, route.path, {**names, **filtered.names}, parts)
+            call = replace(call, judge=look)
+            if self._credentials.params:
+                joined = encoded(self._credentials.params)
+                call = replace(call, encoded_query=f"{call.encoded_query}&{joined}".lstrip("&"))
+            return self._client.call(call, lambda answer: route.reading.read(answer, self._below), context)
+
+        return fetch
+
+    def _below(self, answer: Answer) -> bytes:
+        return self._graph.below_data(answer)
+
+    def _link(self, route: _Route, link: str, names: Names) -> str:
+        """A link of an answer as a whole address; the client refuses one that leads elsewhere."""
+        if "://" in link or not isinstance(route.paging, Links):
+            return link
+        if route.paging.relative_to == "api":
+            return f"{self._address}/{link.lstrip('/')}"
+        base = httpx.URL(self._address)
+        if route.paging.relative_to == "request":
+            base = httpx.URL(self._address + (fill_text(route.path, names) or ""))
+        return str(base.join(link))
+
+    def _size(self, paging: AnyPaging) -> int | None:
+        """The records a page: the setting, as far as the vendor allows."""
+        most = getattr(paging, "size", None)
+        chosen = self._config.page_size
+        return chosen if chosen is None or most is None else min(chosen, most)
+
+    # plans, made once
+
+    def _route(self, spec: ApiStream, request: Request) -> _Route:
+        changes = spec.changes
+        is_changes = changes is not None and self._reaches(changes.reach, request)
+        key = (spec.name, is_changes)
+        known = self._routes.get(key)
+        if known is None:
+            asking: Asking = changes if is_changes and changes is not None else spec
+            path = changes.path if is_changes and changes is not None else spec.path
+            given = changes.filter if is_changes and changes is not None else spec.filter
+            above = spec.fan_out
+            if above is not None and above.changed and given is None:
+                given = None
+            paging = asking.paging or (spec.paging if is_changes else None) or self._api.paging
+            relay = isinstance(paging, Relay)
+            if isinstance(paging, Relay) and asking.records is None:
+                asking = replace(asking, records=(*steps(paging.connection), "edges"))
+            reading = Reading(self._api, asking, values_of(paging))
+            unwrap_path = asking.unwrap if asking.unwrap is not None else self._api.unwrap
+            rewriting = self._rewriting(spec, steps(unwrap_path or ()), spec.add)
+            unwrap: str | None = None
+            if relay and asking.unwrap is None:
+                if rewriting.is_needed:
+                    rewriting = self._rewriting(spec, ("node",), spec.add)
+                else:
+                    unwrap = "node"
+            known = _Route(asking, path, given, paging, reading, rewriting, unwrap)
+            self._routes[key] = known
+        return known
+
+    def _reaches(self, reach: timedelta | None, request: Request) -> bool:
+        """Whether the request for changes can serve a range."""
+        if request.is_whole:
+            return False
+        if reach is None or not isinstance(request.start, datetime):
+            return True
+        return request.start >= self._clock.now() - reach
+
+    def _rewriting(
+        self, spec: ApiStream, unwrap: tuple[str | int, ...], added: Mapping[str, str]
+    ) -> Rewriting:
+        zone = fill_text(self._api.zone, self._settings) or "UTC"
+        instants = {field.name: (field.written, zone) for field in spec.declared if field.written}
+        hidden = [place for place in spec.sensitive if f"{spec.name}.{place}" not in self._config.reveal]
+        return Rewriting(tuple(str(step) for step in unwrap), instants, hidden, added)
+
+    # what must be known first
+
+    def _known(self, context: Context) -> dict[str, object]:
+        """The settings, and what the log-in and the lookups told."""
+        with self._learning:
+            if self._learnt is None:
+                told: dict[str, object] = {}
+                token = self._credentials.token
+                if token is not None and getattr(token, "keeps", None):
+                    token.headers(context)
+                    told |= token.values
+                if self._more_names is not None:
+                    if token is not None:
+                        token.headers(context)
+                        told |= token.values
+                    told |= self._more_names(self._config, told)
+                for lookup in self._api.lookups:
+                    told[lookup.name] = self._looked_up(lookup, {**self._settings, **told}, context)
+                self._learnt = told
+            return {**self._settings, **self._learnt}
+
+    def _looked_up(self, lookup: Lookup, names: Names, context: Context) -> object:
+        asking = Asking(params=lookup.params)
+        call = call_of(self._api, asking, lookup.path, names, ())
+
+        def read(answer: Answer) -> object:
+            found = at(decoded(answer.body, _any), lookup.at)
+            if not isinstance(found, str | int):
+                raise VendorFault(f"the answer has no '{lookup.name}'", expected=f"a value at {lookup.at}")
+            return found
+
+        return self._client.call(call, read, context)
+
+    def _now(self) -> str:
+        return str(write(self._clock.now(), "iso"))
+
+    def _prove(
+        self, spec: ApiStream, given: AnyFilter | None, request: Request, names: Names, context: Context
+    ) -> None:
+        """Find out once whether the vendor honours the filter; warn when it does not."""
+        if not isinstance(given, Between) or request.is_whole or not self._config.prove_filters:
+            return
+        if not given.proves or not given.has_lower or spec.nested is not None:
+            return
+        mark = name_from(self._address, spec.name, str(given), *self._secrets)
+        if not self._proofs.is_due(mark):
+            return
+        route = self._route(spec, request)
+        ahead = self._clock.now() + timedelta(days=400)
+        span = min(timedelta(days=1), given.widest or timedelta(days=1))
+        future = Request(ahead, ahead + span, request.zone, request.resolution)
+        fetch = self._fetch(spec, route, future, names)
+        try:
+            pages = read_pages(route.paging, fetch, context, size=1)
+            came = next(iter(pages)).fetched.count
+        except (Stalled, Skipped):
+            raise
+        except (ConnectError, StopIteration) as error:
+            context.log(f"{spec.name}: whether its filter is honoured could not be proven ({error})")
+            return
+        if came:
+            context.log(
+                f"{spec.name}: WARNING: the vendor does not honour the filter by {given.field}: asked for "
+                "records of a time to come, it sends some. Everything is read each time; nothing is lost"
+            )
+        else:
+            self._proofs.enter(mark, self._clock.now())
+
+    def _problem(self, stream: Stream, context: ReadContext) -> str | None:
+        """Why not even one record of a stream can be read."""
+        spec = self._api.stream(stream.name)
+        now = self._clock.now()
+        try:
+            names = {**self._known(context), "fields": selection(spec, None), "now": self._now()}
+            asked = WHOLE
+            if isinstance(spec.filter, Between) and spec.filter.required:
+                asked = Request(now - timedelta(days=1), now)
+            while spec.nested is not None:
+                spec = self._api.stream(cast("Parent", spec.fan_out).stream)
+            if spec.fan_out is not None or spec.each is not None:
+                first = next(self._branchings(spec, asked, names, context), None)
+                if first is None:
+                    return None
+                names = {**names, **first.names}
+            next(self._listed(spec, asked, names, None, context, size=1), None)
+        except Skipped:
+            return None
+        except ConnectError as error:
+            return str(error)
+        return None
+
+    # clients
+
+    def _opened_client(self, known: Credentials) -> HttpClient:
+        budget = self._api.budget
+        windows = tuple(
+            Window(
+                int(text_of(fill_text(str(rate.count), self._settings) or "1")),
+                rate.seconds,
+                rate.only,
+                rate.per_path,
+            )
+            for rate in budget.rates
+        )
+        told = fill_text(str(budget.in_flight), self._settings) if budget.in_flight is not None else None
+        throttle = None
+        if windows or told:
+            throttle = PROCESS.of(self._credential(budget), windows, int(told) if told else None, self._clock)
+        client = HttpClient(
+            self._address,
+            clock=self._clock,
+            allow_private_addresses=self._config.allow_private_addresses,
+            auth=known.token,
+            headers=known.headers,
+            secrets=(*self._secrets, *known.headers.values()),
+            quotes_answers=self._api.quotes_answers,
+            retry_statuses=frozenset(self._api.retry),
+            throttle=throttle,
+            sign=known.sign,
+            heed=self._heed if budget.remaining else None,
+        )
+        return self._open.enter_context(client)
+
+    def _bare_client(self, address: str) -> HttpClient:
+        """A client without credentials: for log-ins, at the API's address or another."""
+        with self._lock:
+            client = self._bare.get(address)
+            if client is None:
+                client = HttpClient(
+                    address or self._address,
+                    clock=self._clock,
+                    allow_private_addresses=self._config.allow_private_addresses,
+                    secrets=self._secrets,
+                    quotes_answers=self._api.quotes_answers,
+                )
+                self._bare[address] = self._open.enter_context(client)
+            return client
+
+    def _heed(self, headers: httpx.Headers) -> float:
+        budget = self._api.budget
+        now = self._clock.now().timestamp()
+        return seconds_until_reset(headers, budget.remaining, budget.reset, budget.reset_is, now)
+
+    def _credential(self, budget: Budget) -> str:
+        """Whom the vendor counts: the credentials, or what the plan names."""
+        parts = [text_of(self._settings.get(name) or "") for name in budget.shared_by] or list(self._secrets)
+        return name_from(self._address, *parts)
+
+    def _token_store(self) -> TokenStore | None:
+        folder = state_folder(self._config)
+        if folder is None:
+            return None
+        given = self._config.token_key
+        own = [secret for secret in self._secrets if given is None or secret != given.get_secret_value()]
+        key = given.get_secret_value().encode() if given is not None else key_from(own)
+        return TokenStore(folder / "tokens", key)
+
+
+def selection(spec: ApiStream, fields: frozenset[str] | None) -> str:
+    """What `{fields}` stands for: the wanted top-level fields, with key and cursor, in declared order."""
+    offered = tuple(
+        dict.fromkeys(field.name.partition(".")[0] for field in spec.declared if field.name not in spec.add)
+    )
+    wanted = {name.partition(".")[0] for name in (*(fields or offered), *spec.keys, spec.cursor or "")}
+    if spec.filter is not None:
+        wanted.add(spec.filter.field)
+    chosen = (name for name in offered if name in wanted)
+    return spec.field_join.join(f"{name} {spec.selections.get(name, '')}".strip() for name in chosen)
+
+
+def _parent_fields(spec: ApiStream) -> set[str]:
+    """The fields of the parent that a stream's templates refer to."""
+    templates = (
+        spec.path,
+        spec.params,
+        spec.headers,
+        spec.body,
+        spec.form,
+        spec.xml,
+        spec.variables,
+        spec.add,
+    )
+    changes = spec.changes
+    if changes is not None:
+        templates += (changes.path, changes.params, changes.headers, changes.body)
+    return {
+        name.removeprefix("parent.")
+        for template in templates
+        for name in names_in(template)
+        if name.startswith("parent.")
+    }
+
+
+def _branching(batch: list[dict[str, object]], key: str) -> Branching:
+    if len(batch) == 1:
+        return Branching(text_of(batch[0][key]), {"parent": batch[0]})
+    joined = {name: [row[name] for row in batch] for name in batch[0]}
+    return Branching(",".join(text_of(row[key]) for row in batch), {"parent": joined})
+
+
+def call_text(call: Call) -> str:
+    """A call in one line, without its body."""
+    query = f"?{call.encoded_query}" if call.encoded_query else ""
+    return f"{call.method} {call.path}{query}"
