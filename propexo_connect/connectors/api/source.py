@@ -71,15 +71,27 @@ class _Route:
 
 
 class ApiSource:
-    """One account of a vendor, open for reading; logs in with the first request."""
+    """One account of a vendor, open for reading; logs in with the first request.
+
+    Args:
+        more_names: makes further names for templates.
+        transport: what carries requests, in place of sockets.
+    """
 
     def __init__(
-        self, api: Api, config: ApiConfig, clock: Clock, *, more_names: MoreNames | None = None
+        self,
+        api: Api,
+        config: ApiConfig,
+        clock: Clock,
+        *,
+        more_names: MoreNames | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._api = api
         self._config = config
         self._clock = clock
         self._more_names = more_names
+        self._transport = transport
         self._settings: dict[str, object] = {
             **dict.fromkeys(ENGINE_NAMES),
             "parent": None,
@@ -516,6 +528,7 @@ class ApiSource:
             throttle=throttle,
             sign=known.sign,
             heed=self._heed if budget.remaining else None,
+            transport=self._transport,
         )
         return self._open.enter_context(client)
 
@@ -530,6 +543,7 @@ class ApiSource:
                     allow_private_addresses=self._config.allow_private_addresses,
                     secrets=self._secrets,
                     quotes_answers=self._api.quotes_answers,
+                    transport=self._transport,
                 )
                 self._bare[address] = self._open.enter_context(client)
             return client
