@@ -11,6 +11,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from propexo_connect.model.clock import Clock
+from propexo_connect.model.ledger import Part
 from propexo_connect.model.stream import RetryPolicy, Stream
 from propexo_connect.model.tile import Request
 
@@ -53,30 +54,6 @@ class Cost:
     retry_count: int = 0
     bytes_read: int = 0
     waited_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """How the reading through one parent ended.
-
-    Args:
-        key: the parent's key, as text.
-        problem: why nothing (more) could be read through it, None when all was.
-        is_skipped: the stream takes this problem for "there is nothing" (a parent that is gone).
-        is_passing: whether the problem may pass by itself.
-    """
-
-    key: str
-    page_count: int = 0
-    record_count: int = 0
-    problem: str | None = None
-    is_skipped: bool = False
-    is_passing: bool = False
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether everything was read through this parent."""
-        return self.problem is None
 
 
 @dataclass(frozen=True)

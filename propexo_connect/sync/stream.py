@@ -10,10 +10,19 @@ from datetime import datetime
 from propexo_connect.connectors.base import Meter, ReadContext, Source
 from propexo_connect.destinations.base import Session, Step
 from propexo_connect.model.clock import Clock
-from propexo_connect.model.errors import ConfigurationError, Fenced, NoKey, Stalled, TerminalError
+from propexo_connect.model.errors import (
+    ConfigurationError,
+    ConnectError,
+    Fenced,
+    NoKey,
+    PartlyRead,
+    Stalled,
+    TerminalError,
+)
 from propexo_connect.model.layout import Change, Layout
-from propexo_connect.model.ledger import Window
+from propexo_connect.model.ledger import Part, Window
 from propexo_connect.model.stream import Mode, StreamPlan, SyncSettings
+from propexo_connect.model.tile import Tile
 from propexo_connect.sync.ahead import ReadAhead
 from propexo_connect.sync.decode import Decoder
 from propexo_connect.sync.plan import Assignment, assignments
@@ -25,6 +34,8 @@ from propexo_connect.sync.spool import Spool
 class Attempt:
     """One try of one stream; what it has committed stands, whatever becomes of the rest.
 
+    `done` holds, by tile, the parents that this sync has read to their end and stored; all attempts share it.
+    `waited_s` counts the seconds that were waited for the vendor's limits and for repeating.
     `touched_at` is the monotonic time of its last progress, by which a stall is told.
     """
 
@@ -43,6 +54,8 @@ class Attempt:
     changes: list[Change] = field(default_factory=list[Change])
     layout: Layout | None = None
     touched_at: float = field(default_factory=time.monotonic)
+    done: dict[Tile, set[str]] = field(default_factory=dict[Tile, set[str]])
+    waited_s: float = 0.0
 
     def run(self) -> None:
         """Commit every tile that is due.
@@ -110,6 +123,7 @@ class Attempt:
             self.stop,
             meter,
             self.settings.step_bytes,
+            self._done_parts(assignment.tile),
         )
         pages = self.source.read(stream, assignment.request, self._wanted(), assignment.position, context)
         window = Window(
@@ -131,19 +145,36 @@ class Attempt:
             read_started_at=read_started_at,
             finished_at=self.started_at,
         )
+        parts: list[Part] = []
+        failed: list[Part] = []
         with closing(ReadAhead(pages, self.settings.step_bytes)) as ahead:
             spool = Spool(self.plan.where)
             try:
-                for page in ahead:
-                    self._touch()
-                    spool.add(page)
-                    if spool.size_bytes >= self.settings.step_bytes:
-                        window = self._store(spool, window, meter, is_complete=False)
-                        spool.close()
-                        spool = Spool(self.plan.where)
-                self._store(spool, window, meter, is_complete=True)
+                try:
+                    for page in ahead:
+                        self._touch()
+                        spool.add(page)
+                        if page.part is not None:
+                            parts.append(page.part)
+                            failed += [page.part] if _has_failed(page.part) else []
+                        if spool.size_bytes >= self.settings.step_bytes:
+                            window = self._store(spool, window, meter, parts, is_complete=False)
+                            spool.close()
+                            spool = Spool(self.plan.where)
+                except ConnectError:
+                    if parts and not self.stop.is_set():  # whole parents need not be read again
+                        self._store(spool, window, meter, parts, is_complete=False)
+                    raise
+                self._store(spool, window, meter, parts, is_complete=not failed)
             finally:
                 spool.close()
+                self.waited_s += meter.take().waited_s
+        if failed:
+            raise _partly(failed)
+
+    def _done_parts(self, tile: Tile) -> frozenset[str]:
+        """The parents that need not be read again; all must, where the read takes the table's place."""
+        return frozenset(() if self.plan.mode is Mode.OVERWRITE else self.done.get(tile, ()))
 
     def _wanted(self) -> frozenset[str] | None:
         """The fields to ask for, None for all."""
@@ -154,12 +185,19 @@ class Attempt:
             return frozenset(filter(plan.wants, known)) if plan.excluded and known else None
         return plan.selected | set(stream.key) | ({stream.cursor} if stream.cursor else set())
 
-    def _store(self, spool: Spool, window: Window, meter: Meter, *, is_complete: bool) -> Window:
-        """Commit what the spool holds; returns the row that the next part starts from."""
+    def _store(
+        self, spool: Spool, window: Window, meter: Meter, parts: list[Part], *, is_complete: bool
+    ) -> Window:
+        """Commit what the spool holds; returns the row that the next part starts from.
+
+        Args:
+            parts: the parents whose last page the spool holds; emptied once they are stored.
+        """
         decoded = self.decoder.decode(spool, self.plan, self.layout)
         self._touch()
         position = spool.position if self.plan.stream.resumable and not is_complete else None
         cost = meter.take()
+        self.waited_s += cost.waited_s
         row = replace(
             window,
             is_complete=is_complete,
@@ -168,6 +206,7 @@ class Attempt:
             request_count=cost.request_count,
             retry_count=cost.retry_count,
             page_count=spool.page_count,
+            parts=tuple(parts),
         )
         step = Step(
             self.plan,
@@ -184,6 +223,9 @@ class Attempt:
         committed = self.session.commit(step, self.clock.now)
         self._touch()
         self.windows.append(committed)
+        stored = self.done.setdefault(window.tile, set())
+        stored.update(part.key for part in parts if not _has_failed(part))
+        parts.clear()
         self.changes.extend(decoded.changes)
         self.layout = decoded.layout
         return replace(window, part=window.part + 1)
@@ -194,6 +236,20 @@ class Attempt:
 
     def _touch(self) -> None:
         self.touched_at = self.clock.monotonic()
+
+
+def _has_failed(part: Part) -> bool:
+    return not part.is_complete and not part.is_skipped
+
+
+def _partly(failed: list[Part]) -> ConnectError:
+    """The error of a stream of which some parents could not be read through."""
+    keys = ", ".join(part.key for part in failed[:5]) + (", …" if len(failed) > 5 else "")
+    found = f"{len(failed)} of its parents could not be read ({keys}): {failed[0].problem}"
+    remedy = "The others are stored; the tile stays open until all are read. See _propexo.window_parts"
+    if any(part.is_passing for part in failed):
+        return PartlyRead(found, remedy=remedy)
+    return TerminalError(found, remedy=remedy)
 
 
 def _said(assignment: Assignment) -> str:

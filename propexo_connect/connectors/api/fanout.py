@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from propexo_connect.connectors.api.answers import count_of
-from propexo_connect.connectors.base import JsonPage, Part
+from propexo_connect.connectors.base import JsonPage
 from propexo_connect.http.context import Branch, Context
 from propexo_connect.http.retry import heed_stop
 from propexo_connect.model.clock import Clock
@@ -19,6 +19,7 @@ from propexo_connect.model.errors import (
     Stalled,
     UnknownName,
 )
+from propexo_connect.model.ledger import Part
 
 T = TypeVar("T")
 
