@@ -55,9 +55,8 @@ def parts_of(bench: Bench) -> list[tuple[object, ...]]:
 def test_every_parent_is_written_down_with_the_records_it_brought(bench: Bench) -> None:
     """In the same row's number as the window that stored them."""
     gone = Part("122", problem="answered 404", is_skipped=True)
-    bench.source.will_serve(
-        "units", [ended(units(1), Part("120", 1, 1)), ended(units(2), Part("121", 1, 1)), ended(units(), gone)]
-    )
+    served = [ended(units(1), Part("120", 1, 1)), ended(units(2), Part("121", 1, 1)), ended(units(), gone)]
+    bench.source.will_serve("units", [*served])
     result = bench.sync(UNITS)["units"]
     assert result.is_ok
     assert parts_of(bench) == [
@@ -68,8 +67,8 @@ def test_every_parent_is_written_down_with_the_records_it_brought(bench: Bench) 
 
 
 def test_a_failing_parent_leaves_the_tile_open_and_the_others_stored(bench: Bench) -> None:
-    reads = [[ended(units(1), Part("121")), ended(units(), FAILED)]] * 3
-    bench.source.will_serve("units", *reads)
+    for _ in range(3):
+        bench.source.will_serve("units", [ended(units(1), Part("121")), ended(units(), FAILED)])
     result = bench.sync(UNITS)["units"]
     assert isinstance(result.error, PartlyRead)
     assert "1 of its parents could not be read (120): answered 500" in str(result.error)

@@ -28,6 +28,7 @@ from propexo_connect.http.envelope import decoded, is_empty
 from propexo_connect.http.graphql import GraphQL
 from propexo_connect.http.logins import Credentials, credentials
 from propexo_connect.http.plan.api import Api, Lookup
+from propexo_connect.http.plan.auth import Login
 from propexo_connect.http.plan.budget import Budget
 from propexo_connect.http.plan.filters import AnyFilter, Between, Newest
 from propexo_connect.http.plan.instants import write
@@ -416,13 +417,11 @@ class ApiSource:
             if self._learnt is None:
                 told: dict[str, object] = {}
                 token = self._credentials.token
-                if token is not None and getattr(token, "keeps", None):
+                keeps = any(isinstance(log_in, Login) and log_in.keeps for log_in in self._api.log_ins)
+                if token is not None and keeps:
                     token.headers(context)
                     told |= token.values
                 if self._more_names is not None:
-                    if token is not None:
-                        token.headers(context)
-                        told |= token.values
                     told |= self._more_names(self._config, told)
                 for lookup in self._api.lookups:
                     told[lookup.name] = self._looked_up(lookup, {**self._settings, **told}, context)
@@ -606,8 +605,8 @@ def _parent_fields(spec: ApiStream) -> set[str]:
 def _branching(batch: list[dict[str, object]], key: str) -> Branching:
     if len(batch) == 1:
         return Branching(text_of(batch[0][key]), {"parent": batch[0]})
-    joined = {name: [row[name] for row in batch] for name in batch[0]}
-    return Branching(",".join(text_of(row[key]) for row in batch), {"parent": joined})
+    joined = {name: ",".join(text_of(row[name]) for row in batch) for name in batch[0]}
+    return Branching(joined[key], {"parent": joined})
 
 
 def call_text(call: Call) -> str:

@@ -84,7 +84,7 @@ def test_a_total_in_the_body_and_records_below_a_key() -> None:
 
 
 def test_a_start_position_counts_from_one_within_a_query_language() -> None:
-    """QuickBooks: STARTPOSITION is 1-based, stands in the query, and the key is absent when there is nothing."""
+    """QuickBooks: STARTPOSITION is 1-based and stands in the query; no key comes when there is nothing."""
 
     def handler(request: httpx.Request) -> httpx.Response:
         words = query(request)["query"].split()
@@ -142,14 +142,14 @@ def test_pages_with_page_info_end_where_it_names_no_next_page() -> None:
 
 
 def test_pages_with_totals_in_headers_are_asked_for_at_once() -> None:
-    handler = numbered(headers=lambda number, last: {"Pagination-Total-Pages": str(last)})
+    handler = numbered(headers=lambda _, last: {"Pagination-Total-Pages": str(last)})
     with bench(handler, paging=Numbered(50, pages="header:Pagination-Total-Pages")) as vendor:
         assert sorted(vendor.ids()) == ONE_TO_251
         assert sorted(int(asked["page"]) for asked in vendor.vendor.queries) == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_page_parameter_that_is_ignored_is_a_failure() -> None:
-    def handler(request: httpx.Request) -> httpx.Response:
+    def handler(_: httpx.Request) -> httpx.Response:
         return answered({"total": 251, "data": cut(ALL, 0, 100)})
 
     with (
@@ -200,7 +200,7 @@ def test_an_absolute_address_leads_on_within_the_origin_only() -> None:
     away = linked(lambda number: f"https://elsewhere.example.com/v2/things?page[number]={number}")
     with (
         bench(away, records="data", paging=Links("next")) as vendor,
-        pytest.raises(TerminalError, match="a link leads away from api.example.com"),
+        pytest.raises(TerminalError, match=r"a link leads away from api\.example\.com"),
     ):
         vendor.ids()
     assert len(vendor.vendor.requests) == 1
@@ -244,7 +244,7 @@ def test_the_id_of_the_last_record_leads_on() -> None:
         assert [asked.get("starting_after") for asked in vendor.vendor.queries] == [None, "100", "200"]
 
 
-def by_token(request: httpx.Request, asked: dict[str, str], *, name: str = "next") -> dict[str, Any]:
+def by_token(asked: dict[str, str], *, name: str = "next") -> dict[str, Any]:
     start = int(asked.get("token", "t0")[1:])
     token = f"t{start + 100}" if start + 100 < 251 else ""
     return {"doors": cut(ALL, start, 100), name: token}
@@ -253,7 +253,7 @@ def by_token(request: httpx.Request, asked: dict[str, str], *, name: str = "next
 def test_an_opaque_token_is_sent_with_the_same_parameters() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         assert query(request)["kind"] == "door"
-        return answered(by_token(request, query(request)))
+        return answered(by_token(query(request)))
 
     stream = ApiStream("things", "/doors", "id", params={"kind": "door"}, records="doors",
                        paging=Tokens("next", "token", 100, "pageSize"))  # fmt: skip
@@ -282,7 +282,7 @@ def test_a_token_goes_into_a_json_body() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
         assert body["filter"] == "all"
-        return answered(by_token(request, {"token": body["page"]["cursor"]} if "page" in body else {}))
+        return answered(by_token({"token": body["page"]["cursor"]} if "page" in body else {}))
 
     stream = ApiStream("things", "/doors/list", "id", method="POST", body={"filter": "all"}, records="doors",
                        paging=Tokens("next", "page.cursor", at="body"))  # fmt: skip
@@ -347,7 +347,7 @@ def search(request: httpx.Request) -> httpx.Response:
     """One record an hour of 2026; a query reaches 100 of them."""
     asked = query(request)
     start, end = int(asked["from"]), int(asked["to"])
-    found = [number for number in range(-(-start // 3600), end // 3600 + 1)]
+    found = list(range(-(-start // 3600), end // 3600 + 1))
     offset = int(asked["offset"])
     if offset + int(asked["limit"]) > 100:
         return answered({"message": "too far"}, 400)
@@ -372,7 +372,8 @@ def test_a_range_with_more_than_a_search_reaches_is_split() -> None:
 def test_a_search_limit_without_a_total_is_noticed_by_counting() -> None:
     stream = ApiStream(
         "things", "/search", "id", records="results",
-        filter=Between("updated", "from", "to", written="epoch"), paging=Offsets(50, cap=100, short_is_last=True),
+        filter=Between("updated", "from", "to", written="epoch"),
+        paging=Offsets(50, cap=100, short_is_last=True),
     )  # fmt: skip
     start = NOON.replace(day=1, hour=0)
     with bench(search, stream) as vendor:
