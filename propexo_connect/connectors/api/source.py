@@ -12,7 +12,7 @@ import msgspec
 
 from propexo_connect.connectors.api.answers import Fetched, Reading, values_of
 from propexo_connect.connectors.api.config import ApiConfig, names_of, secrets_of, state_folder
-from propexo_connect.connectors.api.described import described, zone_for
+from propexo_connect.connectors.api.described import described, filter_of, zone_for
 from propexo_connect.connectors.api.fanout import Branching, Skipped, read_parts
 from propexo_connect.connectors.api.newest import newer
 from propexo_connect.connectors.api.pages import Fetch, TooMany, proven, read_pages
@@ -111,6 +111,7 @@ class ApiSource:
         if not address:
             raise ConfigurationError("'url' is missing", expected="the address of the API")
         self._address = address.rstrip("/")
+        self._settings["origin"] = str(httpx.URL(self._address).copy_with(raw_path=b"/")).rstrip("/")
         self._credentials = credentials(
             api.log_ins, self._settings, self._bare_client, clock, self._token_store()
         )
@@ -135,6 +136,12 @@ class ApiSource:
         return described(self._api, self._config)
 
     def prepare(self, stream: Stream) -> Stream:
+        own = filter_of(self._api, self._api.stream(stream.name), self._settings)
+        if stream.filter is not None and (own is None or stream.filter.field != own.field):
+            raise ConfigurationError(
+                f"the stream '{stream.name}' cannot be asked by '{stream.filter.field}'",
+                expected=f"the filter `{own.field}`, or none" if own is not None else "no `filter`",
+            )
         return stream
 
     def upper_bound(self, stream: Stream) -> int:
