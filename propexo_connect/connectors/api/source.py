@@ -107,7 +107,8 @@ class ApiSource:
         self._learning = threading.Lock()
         folder = state_folder(config)
         self._proofs = Proofs(folder / "proofs" if folder else None)
-        address = fill_text(api.url, self._settings)
+        # The default of `url` may itself refer to settings: https://{corp_id}.example.com
+        address = fill_text(fill_text(api.url, self._settings) or "", self._settings)
         if not address:
             raise ConfigurationError("'url' is missing", expected="the address of the API")
         self._address = address.rstrip("/")
@@ -387,7 +388,7 @@ class ApiSource:
             above = spec.fan_out
             if above is not None and above.changed and given is None:
                 given = None
-            paging = asking.paging or (spec.paging if is_changes else None) or self._api.paging
+            paging = self._api.paging_of(asking)
             relay = isinstance(paging, Relay)
             if isinstance(paging, Relay) and asking.records is None:
                 asking = replace(asking, records=(*steps(paging.connection), "edges"))
@@ -529,11 +530,12 @@ class ApiSource:
 
     def _opened_client(self, known: Credentials) -> HttpClient:
         budget = self._api.budget
+        base = httpx.URL(self._address).path.rstrip("/")
         windows = tuple(
             Window(
                 int(text_of(fill_text(str(rate.count), self._settings) or "1")),
                 rate.seconds,
-                rate.only,
+                tuple(path if base and path.startswith(base) else f"{base}{path}" for path in rate.only),
                 rate.per_path,
             )
             for rate in budget.rates

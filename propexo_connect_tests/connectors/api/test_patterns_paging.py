@@ -346,6 +346,13 @@ def test_a_single_object_is_one_record() -> None:
         assert vendor.ids() == [7]
 
 
+def test_a_single_object_is_not_asked_for_in_pages() -> None:
+    stream = ApiStream("things", "/me", "id", single=True)
+    with bench(lambda _: answered({"id": 7}), stream, paging=Offsets(10)) as vendor:
+        assert vendor.ids() == [7]
+        assert vendor.vendor.queries == [{}]
+
+
 def test_a_list_of_one_may_come_as_an_object() -> None:
     stream = ApiStream("things", "/things", "id", records="result.lease", one_or_many=True)
     with bench(lambda _: answered({"result": {"lease": {"id": 7}}}), stream) as vendor:
