@@ -161,7 +161,7 @@ class ApiSource:
         context: ReadContext,
     ) -> Iterator[Page]:
         spec = self._api.stream(stream.name)
-        if spec.name in self._parents and position is None and fields is None:
+        if spec.name in self._parents and position is None and (fields is None or not _asks_fields(spec)):
             yield from self._shared_pages(spec, request, context)
             return
         yield from self._pages(spec, request, fields, position, context)
@@ -541,9 +541,8 @@ class ApiSource:
             for rate in budget.rates
         )
         told = fill_text(str(budget.in_flight), self._settings) if budget.in_flight is not None else None
-        throttle = None
-        if windows or told:
-            throttle = PROCESS.of(self._credential(budget), windows, int(told) if told else None, self._clock)
+        # Also without known limits: after a 429 all streams of a credential slow down together.
+        throttle = PROCESS.of(self._credential(budget), windows, int(told) if told else None, self._clock)
         client = HttpClient(
             self._address,
             clock=self._clock,
@@ -606,6 +605,12 @@ def selection(spec: ApiStream, fields: frozenset[str] | None) -> str:
         wanted.add(spec.filter.field)
     chosen = (name for name in offered if name in wanted)
     return spec.field_join.join(f"{name} {spec.selections.get(name, '')}".strip() for name in chosen)
+
+
+def _asks_fields(spec: ApiStream) -> bool:
+    """Whether a request says which fields it wants, so that a selection makes it another request."""
+    templates = (spec.path, spec.params, spec.body, spec.form, spec.xml, spec.variables)
+    return "{fields}" in spec.query or any("fields" in names_in(template) for template in templates)
 
 
 def _parent_fields(spec: ApiStream) -> set[str]:
