@@ -38,6 +38,7 @@ def test_every_record_of_a_stream_is_read_once(buildium: Reader, name: str) -> N
 
 def test_every_value_lands_in_its_declared_type(buildium: Reader, tmp_path: Path) -> None:
     every_stream_lands(buildium, tmp_path)
+    assert all(buildium.simulator.truth(name) for name in names())
 
 
 def test_a_lease_whose_ledger_fails_holds_back_nobody_but_itself(buildium: Reader, tmp_path: Path) -> None:
