@@ -53,6 +53,9 @@ MoreNames = Callable[[ApiConfig, Mapping[str, object]], Mapping[str, object]]
 
 _any: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder()
 
+_KEPT_SHARED = 16
+"""So many shared reads are kept before those of ranges are forgotten."""
+
 _SHORTLY = RetryPolicy(2, timedelta(seconds=1), timedelta(seconds=5))
 
 
@@ -94,7 +97,9 @@ class ApiSource:
         self._learning = threading.Lock()
         folder = state_folder(config)
         self._proofs = Proofs(folder / "proofs" if folder else None)
-        self._parents = {above.stream for stream in api.streams if (above := stream.fan_out) is not None}
+        children = [(stream, above) for stream in api.streams if (above := stream.fan_out) is not None]
+        self._parents = {above.stream for _, above in children}
+        self._windowed_parents = {above.stream for child, above in children if above.changed or child.nested}
 
     def __repr__(self) -> str:
         return f"ApiSource({httpx.URL(self._address).host})"
@@ -135,7 +140,8 @@ class ApiSource:
         context: ReadContext,
     ) -> Iterator[Page]:
         spec = self._api.stream(stream.name)
-        if spec.name in self._parents and position is None and (fields is None or not _asks_fields(spec)):
+        is_wanted = spec.name in (self._parents if request.is_whole else self._windowed_parents)
+        if is_wanted and position is None and (fields is None or not _asks_fields(spec)):
             yield from self._shared_pages(spec, request, context)
             return
         yield from self._pages(spec, request, fields, position, context)
@@ -292,11 +298,19 @@ class ApiSource:
             if shared is None or shared.has_failed:
                 whole = replace(context, done=frozenset())
                 shared = SharedRead(lambda: self._pages(spec, request, None, None, whole))
+                self._let_go()
                 self._shared[spec.name, request] = shared
+            shared.enter()
         for page in shared.pages(context):
             if page.part is not None and page.part.problem is not None and not page.part.is_skipped:
                 raise VendorFault(f"the parents in '{spec.name}' are not complete: {page.part.problem}")
             yield page
+
+    def _let_go(self) -> None:
+        """Forget shared reads of ranges that nobody reads any more: a backsync has hundreds of them."""
+        idle = [key for key, shared in self._shared.items() if shared.is_idle and not key[1].is_whole]
+        for key in idle[: max(0, len(self._shared) - _KEPT_SHARED)]:
+            self._shared.pop(key).close()
 
     # one request
 

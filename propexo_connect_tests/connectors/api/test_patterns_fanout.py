@@ -4,6 +4,7 @@ import json
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -78,6 +79,20 @@ def test_a_selection_of_fields_does_not_read_parents_again() -> None:
         (properties,) = [one for one in vendor.source.discover() if one.name == "properties"]
         list(vendor.source.read(properties, WHOLE, frozenset({"id"}), None, vendor.sync.context))
         assert len(vendor.vendor.requests) == 6
+
+
+def test_shared_ranges_are_forgotten_when_nobody_reads_them() -> None:
+    """A backsync of a parent's nested lists has hundreds of ranges, and each holds a file."""
+    invoices = ApiStream("invoices", "/invoices", "id", filter=Between("created", "from", "to"))
+    lines = ApiStream("lines", "", "id", parent="invoices", nested="lines")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with bench(lambda _: answered([{"id": 1, "lines": [{"id": 2}]}]), invoices, lines) as vendor:
+        for day in range(100):
+            request = Request(NOON - (day + 1) * DAY, NOON - day * DAY)
+            assert vendor.ids("lines", request) == [2]
+            assert vendor.ids("invoices", request) == [1]
+        assert len(vendor.vendor.requests) == 100
+        assert len(list(Path("/proc/self/fd").iterdir())) < before + 40
 
 
 def failing(status: int, body: Any = None) -> Any:
