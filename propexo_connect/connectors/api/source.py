@@ -142,7 +142,7 @@ class ApiSource:
         spec = self._api.stream(stream.name)
         is_wanted = spec.name in (self._parents if request.is_whole else self._windowed_parents)
         if is_wanted and position is None and (fields is None or not _asks_fields(spec)):
-            yield from self._shared_pages(spec, request, context)
+            yield from self._shared_pages(spec, request, context, must_be_whole=False)
             return
         yield from self._pages(spec, request, fields, position, context)
 
@@ -291,8 +291,14 @@ class ApiSource:
         if batch:
             yield _branching(batch, key)
 
-    def _shared_pages(self, spec: ApiStream, request: Request, context: ReadContext) -> Iterator[JsonPage]:
-        """The pages of a parent stream, read once for everybody."""
+    def _shared_pages(
+        self, spec: ApiStream, request: Request, context: ReadContext, *, must_be_whole: bool = True
+    ) -> Iterator[JsonPage]:
+        """The pages of a parent stream, read once for everybody.
+
+        Raises:
+            VendorFault: it must be whole, and some of its own parents failed.
+        """
         with self._lock:
             shared = self._shared.get((spec.name, request))
             if shared is None or shared.has_failed:
@@ -302,7 +308,7 @@ class ApiSource:
                 self._shared[spec.name, request] = shared
             shared.enter()
         for page in shared.pages(context):
-            if page.part is not None and page.part.problem is not None and not page.part.is_skipped:
+            if must_be_whole and page.part is not None and page.part.has_failed:
                 raise VendorFault(f"the parents in '{spec.name}' are not complete: {page.part.problem}")
             yield page
 

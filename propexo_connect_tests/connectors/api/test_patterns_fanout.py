@@ -219,6 +219,26 @@ def test_a_parents_incomplete_list_is_no_list() -> None:
         vendor.ids("c")
 
 
+def test_a_stream_in_the_middle_fails_part_by_part_and_is_read_again_as_a_whole() -> None:
+    broken = {"/v2/a/2/b"}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path in broken:
+            return answered({}, 500)
+        return answered(rows(1, 2)) if request.url.path == "/v2/a" else answered(rows(7))
+
+    streams = (
+        ApiStream("a", "/a", "id"),
+        ApiStream("b", "/a/{parent.id}/b", "id", parent="a"),
+        ApiStream("c", "/b/{parent.id}/c", "id", parent="b"),
+    )
+    with bench(handler, *streams) as vendor:
+        assert {key: part.has_failed for key, part in parts(vendor, "b").items()} == {"1": False, "2": True}
+        broken.clear()
+        assert {key: part.has_failed for key, part in parts(vendor, "b").items()} == {"1": False, "2": False}
+        assert vendor.ids("c") == [7]
+
+
 def test_nested_lists_become_a_stream_without_a_request() -> None:
     def handler(_: httpx.Request) -> httpx.Response:
         return answered(
