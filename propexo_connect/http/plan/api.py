@@ -145,4 +145,3 @@ def _templates(part: Any, place: str) -> Iterator[tuple[str, Any]]:
                 yield from _templates(each, f"{place}.{label}")
             else:
                 yield f"{place}.{one.name}", each
-
