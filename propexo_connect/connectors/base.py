@@ -11,6 +11,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from propexo_connect.model.clock import Clock
+from propexo_connect.model.ledger import Part
 from propexo_connect.model.stream import RetryPolicy, Stream
 from propexo_connect.model.tile import Request
 
@@ -60,6 +61,7 @@ class ReadContext:
     """What a source is handed while it reads.
 
     Args:
+        done: keys of the parents whose part of this very tile has been stored by an earlier attempt.
         log: takes one line in words; never a secret, never a body.
         stop: set when the sync is cancelled; a source looks at it between requests and while it waits.
         step_bytes: how much one step holds, so that a source can size its pages.
@@ -71,6 +73,7 @@ class ReadContext:
     stop: threading.Event = field(default_factory=threading.Event)
     meter: Meter = field(default_factory=Meter)
     step_bytes: int = 32 * 1024 * 1024
+    done: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +85,14 @@ class JsonPage:
         unwrap: the key each element wraps its record in (`node` in Relay), None when it does not.
         read_at: when the response arrived.
         position: where to go on after this page, None when the source cannot be taken up there.
+        part: the parent whose last page this is, None within a parent and where there is none.
     """
 
     records: bytes
     read_at: datetime
     unwrap: str | None = None
     position: str | None = None
+    part: Part | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -108,6 +113,7 @@ class ColumnPage:
     read_at: datetime
     is_text: bool = False
     position: str | None = None
+    part: Part | None = None
 
     @property
     def size_bytes(self) -> int:

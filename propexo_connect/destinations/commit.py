@@ -16,13 +16,16 @@ from propexo_connect.destinations.arrow import REJECTED, conform, numbered, one_
 from propexo_connect.destinations.base import Step
 from propexo_connect.destinations.dialect import Link
 from propexo_connect.destinations.identifiers import listed
-from propexo_connect.destinations.ledger_row import row_of
+from propexo_connect.destinations.ledger_row import part_rows, row_of
 from propexo_connect.destinations.schema import refuse_wide, store_changes
 from propexo_connect.destinations.state import (
     HOLD_FENCE,
     INSERT_WINDOW,
+    LAST_NUMBER,
     READ_FENCE,
     REJECTED_RECORDS,
+    WINDOW_PARTS,
+    insert,
 )
 from propexo_connect.destinations.swap import overwrite
 from propexo_connect.destinations.writing import (
@@ -36,6 +39,8 @@ from propexo_connect.model.counts import Counts
 from propexo_connect.model.errors import Defect, Fenced, NoKey
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import Mode
+
+_PARTS_A_STATEMENT = 500
 
 
 def store(link: Link, step: Step, finished_at: Callable[[], datetime], failpoint: Failpoint) -> Window:
@@ -58,9 +63,20 @@ def store(link: Link, step: Step, finished_at: Callable[[], datetime], failpoint
     window = replace(step.window, counts=counts, finished_at=finished_at())
     link.run(INSERT_WINDOW, row_of(window, gathered))
     failpoint("ledger written")
+    if window.parts:
+        _write_parts(link, window)
+        failpoint("parts written")
     _hold_fence(link, step)
     failpoint("fence held")
     return window
+
+
+def _write_parts(link: Link, window: Window) -> None:
+    """The parents that this window ended with, as many in a statement as parameters allow."""
+    number = link.rows(LAST_NUMBER, (window.connection, window.stream))[0][0]
+    for start in range(0, len(window.parts), _PARTS_A_STATEMENT):
+        some = replace(window, parts=window.parts[start : start + _PARTS_A_STATEMENT])
+        link.run(insert(WINDOW_PARTS, len(some.parts)), part_rows(some, number))
 
 
 def _check_fence(link: Link, step: Step) -> None:

@@ -42,6 +42,7 @@ FAILPOINTS = (
     "rejected staged",
     "rejected stored",
     "ledger written",
+    "parts written",
     "fence held",
     "committed",
 )

@@ -49,6 +49,25 @@ def row_of(window: Window, gathered: int) -> tuple[Any, ...]:
     return tuple(values[name] for name in WINDOW_VALUES)
 
 
+def part_rows(window: Window, number: int) -> tuple[Any, ...]:
+    """The values of `WINDOW_PARTS`, one row after the other."""
+    return tuple(
+        value
+        for part in window.parts
+        for value in (
+            window.connection,
+            window.stream,
+            number,
+            part.key,
+            part.is_complete,
+            part.is_skipped,
+            part.problem,
+            part.page_count,
+            part.record_count,
+        )
+    )
+
+
 def window_of(row: Row) -> Window:
     """The window that a row of `WINDOWS` tells of."""
     values = dict(zip(WINDOWS.names, row, strict=True))

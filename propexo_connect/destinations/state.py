@@ -11,10 +11,17 @@ from propexo_connect.model.stream import Table
 
 SCHEMA = "_propexo"
 
-VERSION = 1
+VERSION = 2
 """Of the tables below; a destination with an older one is migrated, one with a newer one is refused."""
 
-MIGRATIONS: dict[int, tuple[str, ...]] = {}
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    1: (
+        "create table _propexo.window_parts (connection text not null, stream text not null, "
+        "number bigint not null, parent text not null, is_complete boolean not null, "
+        "is_skipped boolean not null, problem text, page_count bigint not null, "
+        "record_count bigint not null, primary key (connection, stream, number, parent))",
+    ),
+}
 """What leads from a version to the one after it: statements without parameters."""
 
 
@@ -134,6 +141,26 @@ WINDOWS = StateTable(
 as read, new, changed and so on by the part that swaps them in.
 """
 
+WINDOW_PARTS = StateTable(
+    "window_parts",
+    (
+        ("connection", TEXT),
+        ("stream", TEXT),
+        ("number", INTEGER),
+        ("parent", TEXT),
+        ("is_complete", BOOLEAN),
+        ("is_skipped", BOOLEAN),
+        ("problem?", TEXT),
+        ("page_count", INTEGER),
+        ("record_count", INTEGER),
+    ),
+    key=("connection", "stream", "number", "parent"),
+)
+"""Of a stream that is read through parents: which of them a row of `windows` ended with, and how.
+
+`is_skipped`: the parent had nothing to be read, and `problem` says in which way (it is gone, or withheld).
+"""
+
 SCHEMA_CHANGES = StateTable(
     "schema_changes",
     (
@@ -161,7 +188,7 @@ REJECTED_RECORDS = StateTable(
     ),
 )
 
-TABLES = (STREAMS, COLUMNS, FENCES, WINDOWS, SCHEMA_CHANGES, REJECTED_RECORDS, VERSIONS)
+TABLES = (STREAMS, COLUMNS, FENCES, WINDOWS, WINDOW_PARTS, SCHEMA_CHANGES, REJECTED_RECORDS, VERSIONS)
 """All of them; the version comes last, so that it stands only where all others do."""
 
 OF_STREAM = f"{quote('connection')} = $1 and {quote('stream')} = $2"
@@ -225,6 +252,8 @@ INSERT_WINDOW = (
     f"select {', '.join(f'${place}' for place in range(1, len(WINDOW_VALUES) + 1))}, "
     f"coalesce(max({quote('number')}), 0) + 1 from {WINDOWS.sql} where {OF_STREAM}"
 )
+
+LAST_NUMBER = f"select max({quote('number')}) from {WINDOWS.sql} where {OF_STREAM}"
 
 OWNERS = (
     f"select {quote('table_schema')}, {quote('table_name')}, {quote('connection')}, {quote('stream')} "

@@ -62,14 +62,29 @@ class BearerLogin:
 
     A refused log-in is final: it is remembered, so that other threads do not try it again and lock the
     account.
+
+    Args:
+        header, scheme: how the token is sent; an empty scheme sends it bare.
+        idle: how long a token lasts without being used, None for as long as it lasts.
     """
 
     def __init__(
-        self, log_in: Callable[[Context], Token], clock: Clock, *, renew_before: timedelta = RENEW_BEFORE
+        self,
+        log_in: Callable[[Context], Token],
+        clock: Clock,
+        *,
+        renew_before: timedelta = RENEW_BEFORE,
+        header: str = "Authorization",
+        scheme: str = "Bearer",
+        idle: timedelta | None = None,
     ) -> None:
         self._log_in = log_in
         self._clock = clock
         self._renew_before = renew_before
+        self._header = header
+        self._scheme = scheme
+        self._idle = idle
+        self._used_at: datetime | None = None
         self._lock = threading.Lock()
         self._generation = 0
         self._token: Token | None = None
@@ -84,9 +99,11 @@ class BearerLogin:
         """
         with self._lock:
             token = self._token
-            if token is None or (self._renew_at is not None and self._clock.now() >= self._renew_at):
+            now = self._clock.now()
+            if token is None or (self._renew_at is not None and now >= self._renew_at) or self._is_idle(now):
                 token = self._fresh(context)
-            return {"Authorization": f"Bearer {token.value}"}, self._generation
+            self._used_at = self._clock.now()
+            return {self._header: f"{self._scheme} {token.value}".lstrip()}, self._generation
 
     def renew(self, generation: int, context: Context) -> None:
         """Log in again, unless another thread has done so already."""
@@ -99,6 +116,12 @@ class BearerLogin:
         """The present token."""
         token = self._token
         return (token.value,) if token else ()
+
+    def _is_idle(self, now: datetime) -> bool:
+        """Whether the token was left unused for so long that it has died, or is about to."""
+        if self._idle is None or self._used_at is None:
+            return False
+        return now - self._used_at >= self._idle - min(self._renew_before, self._idle / 4)
 
     def _fresh(self, context: Context) -> Token:
         if self._refusal is not None:

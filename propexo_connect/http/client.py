@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 
@@ -21,6 +22,7 @@ from propexo_connect.http.limits import LIMITS, Deadline, Limits, Pause
 from propexo_connect.http.origin import Origin
 from propexo_connect.http.redact import quotable
 from propexo_connect.http.retry import heed_stop, parse_retry_after, repeat, wait_out
+from propexo_connect.http.throttle import Throttle
 from propexo_connect.http.transport import DEADLINE, DirectTransport
 from propexo_connect.model.clock import Clock
 from propexo_connect.model.errors import (
@@ -50,6 +52,9 @@ class Call:
         path: below the client's base address, or an absolute link of the same origin.
         is_public: sent without credentials, as a log-in is.
         redirects: how many redirects within the origin are followed (GET only); any other is a failure.
+        encoded_query: further parameters, encoded as they are to be sent.
+        judge: looks at every answer, whatever its status, before the status is judged. It raises what the
+            answer means, or says whether it is to be taken as it is.
     """
 
     method: str = "GET"
@@ -59,6 +64,8 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     is_public: bool = False
     redirects: int = 0
+    encoded_query: str = field(default="", repr=False)
+    judge: "Callable[[Answer], bool] | None" = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,9 @@ class HttpClient:
         secrets: what must not be quoted from an answer, besides the token.
         quotes_answers: whether messages carry up to 120 redacted characters of a refusal.
         retry_statuses: statuses beyond the usual ones that the vendor declares to be passing.
+        throttle: keeps to the vendor's limits; shared by all clients of one credential.
+        sign: headers that depend on the request: method, address, body.
+        heed: looks at the headers of each answer; how many seconds to be silent because of them.
 
     Raises:
         ConfigurationError: the base address cannot be used.
@@ -97,6 +107,9 @@ class HttpClient:
         secrets: tuple[str, ...] = (),
         quotes_answers: bool = False,
         retry_statuses: frozenset[int] = frozenset(),
+        throttle: Throttle | None = None,
+        sign: Callable[[str, httpx.URL, bytes], Mapping[str, str]] | None = None,
+        heed: Callable[[httpx.Headers], float] | None = None,
         limits: Limits = LIMITS,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -107,6 +120,9 @@ class HttpClient:
         self._secrets = secrets
         self._quotes_answers = quotes_answers
         self._retry_statuses = retry_statuses
+        self._throttle = throttle
+        self._sign = sign
+        self._heed = heed
         self._limits = limits
         self._pause = Pause(clock)
         self._transport = transport or DirectTransport(
@@ -142,7 +158,10 @@ class HttpClient:
         url = self._origin.address(call.path)
         if call.query:
             url = url.copy_merge_params(list(call.query))
-        where = f"{call.method} {url.host}{url.raw_path.partition(b'?')[0].decode('ascii', 'replace')}"[:160]
+        if call.encoded_query:
+            given = url.query.decode("ascii")
+            url = url.copy_with(query=f"{given}&{call.encoded_query}".lstrip("&").encode("ascii"))
+        where = self._where(call.method, url)
         renewed = False
 
         def attempt() -> T:
@@ -153,11 +172,8 @@ class HttpClient:
                 auth = None if call.is_public else self._auth
                 credentials, generation = auth.headers(context) if auth else ({}, 0)
                 try:
-                    return read(
-                        self._exchange(
-                            call, url, {**self._headers, **call.headers, **credentials}, where, context
-                        )
-                    )
+                    headers = {**self._headers, **call.headers, **credentials}
+                    return read(self._in_turn(call, url, headers, where, context))
                 except TokenRefused as refused:
                     final = refused.final
                 if auth is None or renewed:
@@ -172,6 +188,14 @@ class HttpClient:
             error.at(where)
             raise
 
+    def _where(self, method: str, url: httpx.URL) -> str:
+        """A request as messages name it; a secret in its path is not told."""
+        path = url.raw_path.partition(b"?")[0].decode("ascii", "replace")
+        for secret in self._secrets:
+            for spelling in (secret, quote(secret, safe="")):
+                path = path.replace(spelling, "[removed]") if spelling else path
+        return f"{method} {url.host}{path}"[:160]
+
     def quote(self, text: str) -> str:
         """A piece of an answer, fit for a message."""
         return quotable(text, (*self._secrets, *(self._auth.secrets() if self._auth else ())))
@@ -183,6 +207,23 @@ class HttpClient:
             raise RateLimited("the vendor asked for a long pause", retry_after_s=left_s)
         if left_s > 0:
             wait_out(left_s, context)
+
+    def _in_turn(
+        self, call: Call, url: httpx.URL, headers: Mapping[str, str], where: str, context: Context
+    ) -> Answer:
+        """Send when the vendor's limits allow it."""
+        if self._sign is not None and not call.is_public:
+            headers = {**headers, **self._sign(call.method, url, call.body or b"")}
+        if self._throttle is None:
+            return self._exchange(call, url, headers, where, context)
+        with self._throttle.turn(url.path, context):
+            try:
+                answer = self._exchange(call, url, headers, where, context)
+            except RateLimited:
+                self._throttle.refused()
+                raise
+        self._throttle.accepted()
+        return answer
 
     def _exchange(
         self, call: Call, url: httpx.URL, headers: Mapping[str, str], where: str, context: Context
@@ -200,7 +241,10 @@ class HttpClient:
             hops_left -= 1
             url = self._origin.redirect(url, answer.headers.get("location", ""))
         context.meter.add(requests=1, bytes_read=len(answer.body))
-        if not 200 <= answer.status < 300:
+        if self._heed is not None and (silent_s := self._heed(answer.headers)):
+            self._pause.ask(min(silent_s, self._limits.longest_retry_after.total_seconds()))
+        is_taken = call.judge is not None and call.judge(answer)
+        if not is_taken and not 200 <= answer.status < 300:
             self._refuse(answer)
         return answer
 

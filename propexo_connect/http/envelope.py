@@ -10,7 +10,7 @@ handed on as a slice of the text. What is not the expected shape is a fault, nev
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -26,10 +26,14 @@ _EMPTY_ARRAY = re.compile(rb"\s*\[\s*\]")
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What an envelope held: the text of the records' array, and the values by name (absent ones None)."""
+    """What an envelope held: the text of the records' array, and the values by name (absent ones None).
+
+    `is_beside`: a list on the way to the records is empty, so whatever they hang on is not there.
+    """
 
     records: bytes = field(repr=False)
     values: Mapping[str, Scalar]
+    is_beside: bool = False
 
     def text(self, name: str) -> str | None:
         """A value that is text; numbers pass as their digits.
@@ -76,9 +80,22 @@ class Envelope:
 
     An empty array on the way to the records (a parent that is gone) holds none. A missing key, a null, or
     another type on the way to the records is a fault; missing values are None.
+
+    Args:
+        absent_is_empty: a missing key or a null on the way to the records means that there are none.
+        takes: an array of records; one record, not in an array; either; or a mapping from keys to records.
     """
 
-    def __init__(self, records: Path, **values: Path) -> None:
+    def __init__(
+        self,
+        records: Path,
+        *,
+        absent_is_empty: bool = False,
+        takes: Literal["array", "one", "either", "keyed"] = "array",
+        **values: Path,
+    ) -> None:
+        self._absent_is_empty = absent_is_empty
+        self._takes = takes
         shape = _shape({records: msgspec.Raw, **dict.fromkeys(values.values(), Scalar)})
         self._records = records
         self._values = values
@@ -93,14 +110,32 @@ class Envelope:
         answer = decoded(text, self._decoder)
         raw = _at(answer, self._records)
         place = ".".join(str(step) for step in self._records)
-        if raw is _NOTHING_BELOW:
-            records = b"[]"
-        elif raw is None or not (records := bytes(cast("msgspec.Raw", raw))).startswith(b"["):
-            raise VendorFault(f"no array of records at '{place}'", expected=f"an array at '{place}'")
+        text = b"null" if raw is None else b"[]" if raw is _NOTHING_BELOW else bytes(cast("msgspec.Raw", raw))
+        records = self._array(text, place)
         values = {name: _at(answer, path) for name, path in self._values.items()}
         return Opened(
-            records, {name: None if value is _NOTHING_BELOW else value for name, value in values.items()}
+            records,
+            {name: None if value is _NOTHING_BELOW else value for name, value in values.items()},
+            raw is _NOTHING_BELOW,
         )
+
+    def _array(self, text: bytes, place: str) -> bytes:
+        """The records as an array, whatever form the vendor gives them."""
+        if self._absent_is_empty and text == b"null":
+            return b"[]"
+        if text.startswith(b"[") and self._takes in {"array", "either"}:
+            return text
+        if text.startswith(b"{") and self._takes in {"one", "either"}:
+            return b"[" + text + b"]"
+        if text.startswith(b"{") and self._takes == "keyed":
+            return b"[" + b",".join(bytes(part) for part in _keyed.decode(text).values()) + b"]"
+        form = {"array": "an array", "one": "an object", "either": "an array or object", "keyed": "an object"}
+        where = f"at '{place}'" if place else "as the whole answer"
+        found = "no array of records" if self._takes == "array" else "no records"
+        raise VendorFault(f"{found} {where}", expected=f"{form[self._takes]} {where}")
+
+
+_keyed: "msgspec.json.Decoder[dict[str, msgspec.Raw]]" = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def decoded(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:

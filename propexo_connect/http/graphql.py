@@ -80,7 +80,7 @@ class GraphQL:
         """
 
         def read(answer: Answer) -> T:
-            return make(envelope.open(self._below_data(answer, is_log_in=False)), answer.read_at)
+            return make(envelope.open(self.below_data(answer, is_log_in=False)), answer.read_at)
 
         return self._client.call(self._call(query, variables, is_public=False), read, context)
 
@@ -102,7 +102,7 @@ class GraphQL:
         decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape)
 
         def read(answer: Answer) -> Any:
-            return decoded(self._below_data(answer, is_log_in=is_log_in), decoder)
+            return decoded(self.below_data(answer, is_log_in=is_log_in), decoder)
 
         return self._client.call(self._call(query, variables, is_public=is_log_in), read, context)
 
@@ -115,7 +115,12 @@ class GraphQL:
             is_public=is_public,
         )
 
-    def _below_data(self, answer: Answer, *, is_log_in: bool) -> bytes:
+    def below_data(self, answer: Answer, *, is_log_in: bool = False) -> bytes:
+        """The text below `data` of an answer without errors.
+
+        Raises:
+            ConnectError, TokenRefused: what the errors mean.
+        """
         outcome: _Outcome = decoded(answer.body, _outcome)
         if outcome.errors:
             raise self._meaning(outcome.errors, is_log_in=is_log_in)

@@ -6,6 +6,7 @@ ConnectError
 │   ├── RateLimited           the vendor asks to slow down
 │   ├── VendorFault           5xx, undecodable or contradictory answer
 │   ├── DestinationBusy       the file or table is held by somebody else
+│   ├── PartlyRead            some parents could not be read through; the others are stored
 │   └── Stalled               no progress within the set time
 └── TerminalError             a person must act; never retried
     ├── ConfigurationError    fix the connection file
@@ -99,6 +100,10 @@ class VendorFault(RetryableError):
 
 class DestinationBusy(RetryableError):
     """The file or table is held by somebody else."""
+
+
+class PartlyRead(RetryableError):
+    """Some parents could not be read through; the others are stored, the tile stays open."""
 
 
 class Stalled(RetryableError):

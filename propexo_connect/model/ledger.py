@@ -30,6 +30,35 @@ class Reading(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """How the reading through one parent ended.
+
+    Args:
+        key: the parent's key, as text.
+        problem: why nothing (more) could be read through it, None when all was.
+        is_skipped: the stream takes this problem for "there is nothing" (a parent that is gone).
+        is_passing: whether the problem may pass by itself.
+    """
+
+    key: str
+    page_count: int = 0
+    record_count: int = 0
+    problem: str | None = None
+    is_skipped: bool = False
+    is_passing: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything was read through this parent."""
+        return self.problem is None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether there may be more behind this parent than was read."""
+        return self.problem is not None and not self.is_skipped
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """One committed step of one tile: a row of `_propexo.windows`.
 
@@ -39,6 +68,7 @@ class Window:
         position: where the source may be taken up again after this part, None when it cannot.
         read_started_at: when the first part of this read began; a resumed read keeps the older one.
         started_at: start of the sync, which becomes the records' `last_seen`.
+        parts: the parents whose reading ended with this part, where a stream is read through parents.
     """
 
     connection: str
@@ -62,6 +92,7 @@ class Window:
     request_count: int = 0
     page_count: int = 0
     retry_count: int = 0
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,12 @@ def result_metadata(result: StreamResult, sync_id: str, now: datetime) -> dict[s
         "bytes_read": sum(window.bytes_read for window in windows),
         "requests": sum(window.request_count for window in windows),
         "retries": sum(window.retry_count for window in windows),
+        "seconds_waited_for_the_source": float(result.waited_s),
         "schema_changes": len(result.changes),
     }
+    if parts := [part for window in windows for part in window.parts]:
+        entries["parents_read"] = sum(part.is_complete for part in parts)
+        entries["parents_skipped"] = sum(part.is_skipped for part in parts)
     return entries | _bounds(windows, now) | _table_facts(result, now) | _shape(result)
 
 

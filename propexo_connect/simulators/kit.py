@@ -137,6 +137,12 @@ class Simulator(ABC):
             return Counter(self._counts)
 
     @property
+    def in_flight(self) -> int:
+        """How many requests are being answered now, the caller's own included."""
+        with self._lock:
+            return self._in_flight
+
+    @property
     def most_in_flight(self) -> int:
         """The largest number of requests that were under way at once."""
         return self._most_in_flight

@@ -36,6 +36,7 @@ class StreamResult:
     Args:
         windows: the ledger rows that this sync committed, also those before a failure.
         attempts: how often the stream was tried, at least 1.
+        waited_s: seconds waited for the vendor's limits and for repeating, all threads together.
         facts: what the table says of itself afterwards; None when it could not be asked.
     """
 
@@ -47,6 +48,7 @@ class StreamResult:
     facts: TableFacts | None = None
     changes: tuple[Change, ...] = ()
     error: ConnectError | None = None
+    waited_s: float = 0.0
     counts: Counts = field(default_factory=Counts)
 
     @property

@@ -18,6 +18,7 @@ from propexo_connect.model.errors import ConnectError, Defect, RateLimited, Stal
 from propexo_connect.model.layout import Change
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import RetryPolicy, StreamPlan, SyncSettings
+from propexo_connect.model.tile import Tile
 from propexo_connect.sync.decode import Decoder
 from propexo_connect.sync.result import StreamResult, SyncOrder
 from propexo_connect.sync.stop import BranchStop
@@ -62,6 +63,8 @@ class _Course:
     windows: list[Window] = field(default_factory=list[Window])
     changes: list[Change] = field(default_factory=list[Change])
     current: Attempt | None = None
+    done: dict[Tile, set[str]] = field(default_factory=dict[Tile, set[str]])
+    waited_s: float = 0.0
 
 
 class _Sync:
@@ -133,6 +136,7 @@ class _Sync:
                 BranchStop(self._stop),
                 self._starts.pop(course.plan.stream.name, None),
                 touched_at=self._clock.monotonic(),
+                done=course.done,
             )
             course.current = attempt
             self._running[id(course)] = course
@@ -189,6 +193,7 @@ class _Sync:
             return
         course.windows += attempt.windows
         course.changes += attempt.changes
+        course.waited_s += attempt.waited_s
         course.plan = attempt.plan
         policy = self._settings.stream_retry
         if (
@@ -221,6 +226,7 @@ class _Sync:
             layout=attempt.layout,
             facts=facts,
             changes=tuple(course.changes),
+            waited_s=course.waited_s,
             error=error,
             counts=sum((window.counts for window in course.windows), Counts()),
         )

@@ -12,10 +12,19 @@ from propexo_connect.connectors.base import Meter, Page, ReadContext, Source
 from propexo_connect.destinations.base import Session, Step
 from propexo_connect.destinations.standing import Standing
 from propexo_connect.model.clock import Clock
-from propexo_connect.model.errors import ConfigurationError, Fenced, NoKey, Stalled, TerminalError
+from propexo_connect.model.errors import (
+    ConfigurationError,
+    ConnectError,
+    Fenced,
+    NoKey,
+    PartlyRead,
+    Stalled,
+    TerminalError,
+)
 from propexo_connect.model.layout import Change, Layout
-from propexo_connect.model.ledger import Window
+from propexo_connect.model.ledger import Part, Window
 from propexo_connect.model.stream import Mode, StreamPlan, SyncSettings
+from propexo_connect.model.tile import Tile
 from propexo_connect.sync.decode import Decoder, Piece
 from propexo_connect.sync.gather import Gathering, closing_all
 from propexo_connect.sync.plan import Assignment, assignments
@@ -37,8 +46,10 @@ def begin(session: Session, plans: Sequence[StreamPlan], order: SyncOrder) -> di
 class Attempt:
     """One try of one stream; what it has committed stands, whatever becomes of the rest.
 
-    `start` is where the stream stands, None to ask. `touched_at` is the monotonic time of its last progress,
-    by which a stall is told.
+    `start` is where the stream stands, None to ask.
+    `done` holds, by tile, the parents that this sync has read to their end and stored; all attempts share it.
+    `waited_s` counts the seconds that were waited for the vendor's limits and for repeating.
+    `touched_at` is the monotonic time of its last progress, by which a stall is told.
     """
 
     plan: StreamPlan
@@ -57,6 +68,8 @@ class Attempt:
     changes: list[Change] = field(default_factory=list[Change])
     layout: Layout | None = None
     touched_at: float = field(default_factory=time.monotonic)
+    done: dict[Tile, set[str]] = field(default_factory=dict[Tile, set[str]])
+    waited_s: float = 0.0
 
     def run(self) -> None:
         """Commit every tile that is due.
@@ -124,6 +137,7 @@ class Attempt:
             stop,
             meter,
             self.settings.step_bytes,
+            self._done_parts(assignment.tile),
         )
         pages = self.source.read(stream, assignment.request, self._wanted(), assignment.position, context)
         window = Window(
@@ -145,21 +159,50 @@ class Attempt:
             read_started_at=read_started_at,
             finished_at=self.started_at,
         )
-        steps = read_ahead(lambda: self._steps(pages), stop, cancel=stop.set)
-        with closing(steps):
-            for pieces, is_last in steps:
-                with closing_all(pieces):
-                    window = self._store(pieces, window, meter, is_complete=is_last)
+        failed: list[Part] = []
+        steps = read_ahead(lambda: self._steps(pages, failed, stop), stop, cancel=stop.set)
+        try:
+            with closing(steps):
+                for pieces, parts, is_last in steps:
+                    with closing_all(pieces):
+                        is_complete = is_last and not failed
+                        window = self._store(pieces, window, meter, parts, is_complete=is_complete)
+        finally:
+            self.waited_s += meter.take().waited_s
+        if failed:
+            raise _partly(failed)
 
-    def _steps(self, pages: Iterator[Page]) -> Iterator[tuple[list[Piece], bool]]:
-        """The pages as steps, and whether each is the last; a step is decoded while it fills."""
+    def _steps(
+        self, pages: Iterator[Page], failed: list[Part], stop: threading.Event
+    ) -> Iterator[tuple[list[Piece], list[Part], bool]]:
+        """The pages as steps, the parents that each ends with, and whether it is the last.
+
+        A step is decoded while it fills.
+
+        Args:
+            failed: takes the parents that could not be read to their end.
+        """
+        parts: list[Part] = []
         with closing(Gathering(self.decoder, self.plan, self.settings.step_bytes)) as step:
-            for page in pages:
-                self._touch()
-                step.add(page, self.layout)
-                if step.is_full:
-                    yield step.take(self.layout), False
-            yield step.take(self.layout), True
+            try:
+                for page in pages:
+                    self._touch()
+                    step.add(page, self.layout)
+                    if page.part is not None:
+                        parts.append(page.part)
+                        failed += [page.part] if page.part.has_failed else []
+                    if step.is_full:
+                        yield step.take(self.layout), parts, False
+                        parts = []
+            except ConnectError:
+                if parts and not stop.is_set():  # whole parents need not be read again
+                    yield step.take(self.layout), parts, False
+                raise
+            yield step.take(self.layout), parts, True
+
+    def _done_parts(self, tile: Tile) -> frozenset[str]:
+        """The parents that need not be read again; all must, where the read takes the table's place."""
+        return frozenset(() if self.plan.mode is Mode.OVERWRITE else self.done.get(tile, ()))
 
     def _wanted(self) -> frozenset[str] | None:
         """The fields to ask for, None for all."""
@@ -170,12 +213,19 @@ class Attempt:
             return frozenset(filter(plan.wants, known)) if plan.excluded and known else None
         return plan.selected | set(stream.key) | ({stream.cursor} if stream.cursor else set())
 
-    def _store(self, pieces: Sequence[Piece], window: Window, meter: Meter, *, is_complete: bool) -> Window:
-        """Commit a step; returns the row that the next part starts from."""
+    def _store(
+        self, pieces: Sequence[Piece], window: Window, meter: Meter, parts: list[Part], *, is_complete: bool
+    ) -> Window:
+        """Commit a step; returns the row that the next part starts from.
+
+        Args:
+            parts: the parents whose last page the step holds.
+        """
         decoded = self.decoder.decode(pieces, self.plan, self.layout)
         self._touch()
         position = pieces[-1].spool.position if self.plan.stream.resumable and not is_complete else None
         cost = meter.take()
+        self.waited_s += cost.waited_s
         row = replace(
             window,
             is_complete=is_complete,
@@ -184,6 +234,7 @@ class Attempt:
             request_count=cost.request_count,
             retry_count=cost.retry_count,
             page_count=sum(piece.spool.page_count for piece in pieces),
+            parts=tuple(parts),
         )
         step = Step(
             self.plan,
@@ -200,6 +251,9 @@ class Attempt:
         committed = self.session.commit(step, self.clock.now)
         self._touch()
         self.windows.append(committed)
+        stored = self.done.setdefault(window.tile, set())
+        stored.update(part.key for part in parts if not part.has_failed)
+        parts.clear()
         self.changes.extend(decoded.changes)
         self.layout = decoded.layout
         return replace(window, part=window.part + 1)
@@ -210,6 +264,16 @@ class Attempt:
 
     def _touch(self) -> None:
         self.touched_at = self.clock.monotonic()
+
+
+def _partly(failed: list[Part]) -> ConnectError:
+    """The error of a stream of which some parents could not be read through."""
+    keys = ", ".join(part.key for part in failed[:5]) + (", …" if len(failed) > 5 else "")
+    found = f"{len(failed)} of its parents could not be read ({keys}): {failed[0].problem}"
+    remedy = "The others are stored; the tile stays open until all are read. See _propexo.window_parts"
+    if any(part.is_passing for part in failed):
+        return PartlyRead(found, remedy=remedy)
+    return TerminalError(found, remedy=remedy)
 
 
 def _said(assignment: Assignment) -> str:

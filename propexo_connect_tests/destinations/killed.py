@@ -10,7 +10,7 @@ from propexo_connect.destinations import DESTINATIONS, failpoints
 from propexo_connect.destinations.base import Session
 from propexo_connect.model.field import INTEGER, TEXT
 from propexo_connect.model.layout import Change, Column
-from propexo_connect.model.ledger import Reading
+from propexo_connect.model.ledger import Part, Reading
 from propexo_connect.model.stream import Mode, StreamPlan, Table
 from propexo_connect_tests.destinations.kit import HOUR, NOON, UNITS, Sync, stored_layout, unit, units_plan
 
@@ -79,7 +79,7 @@ def play(session: Session, scene: str) -> None:
         sync.layout = WIDER
         texts = [{**record, "id": str(record["id"])} for record in records]
         drift = () if stored == WIDER else (Change("added", "extra", "extra", None, "integer"),)
-        sync.commit(texts, rejected=REJECTED, drift=drift)
+        sync.commit(texts, rejected=REJECTED, drift=drift, parts=[Part("elm", 1, 3)])
     elif scene == "gather":
         sync.commit(records, is_complete=False, rejected=REJECTED)
     else:

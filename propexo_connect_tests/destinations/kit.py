@@ -12,7 +12,7 @@ from propexo_connect.destinations.arrow import REJECTED, schema_of
 from propexo_connect.destinations.base import Destination, Session, Step, TableFacts
 from propexo_connect.model.field import INTEGER, TEXT, TIMESTAMP, Field, FieldType
 from propexo_connect.model.layout import Change, Column, Layout
-from propexo_connect.model.ledger import Progress, Reading, Window
+from propexo_connect.model.ledger import Part, Progress, Reading, Window
 from propexo_connect.model.stream import Filter, Mode, Stream, StreamPlan, Table
 from propexo_connect.model.tile import WHOLE, Request, Tile
 
@@ -137,6 +137,7 @@ class Sync:
             read_started_at=changes.pop("read_started_at", self.started_at),
             finished_at=self.started_at,
             position=changes.pop("position", None),
+            parts=tuple[Part, ...](changes.pop("parts", ())),
         )
         rejected = pa.Table.from_pylist(changes.pop("rejected", []), schema=REJECTED)
         return Step(

@@ -89,10 +89,23 @@ def test_opening_twice_keeps_what_is_there(bench: Bench) -> None:
 
 def test_an_older_version_of_our_schema_is_migrated(bench: Bench) -> None:
     link = a_link(bench)
-    migrations = {1: ("alter table _propexo.streams add column note text",)}
-    prepare(link, 2, migrations)
-    assert stored_version(link) == 2
+    migrations = {state.VERSION: ("alter table _propexo.streams add column note text",)}
+    prepare(link, state.VERSION + 1, migrations)
+    assert stored_version(link) == state.VERSION + 1
     assert link.rows("select note from _propexo.streams") == []
+
+
+def test_the_first_version_of_our_schema_gains_what_it_lacks(bench: Bench) -> None:
+    """What migrations make is what a fresh schema has."""
+    link = a_link(bench)
+    fresh = link.rows("select * from _propexo.window_parts")
+    link.run("drop table _propexo.window_parts")
+    link.run("update _propexo.version set version = 1")
+    prepare(link)
+    assert stored_version(link) == state.VERSION
+    assert (
+        link.rows(f"select {', '.join(state.WINDOW_PARTS.names)} from _propexo.window_parts") == fresh == []
+    )
 
 
 def test_a_newer_version_of_our_schema_is_refused(bench: Bench) -> None:
