@@ -71,7 +71,7 @@ class Catalog(Protocol):
         ...
 
     def writing_s(self) -> float:
-        """For how long the oldest open transaction has been writing; 0 where there is none or none is told."""
+        """How long the oldest open transaction has been writing; 0 where there is none or nobody tells."""
         ...
 
 
@@ -176,7 +176,14 @@ class TableSource:
             relation = self._described(catalog, stream)
             highest = exp.Max(this=sql.column(stream.filter.field, sql.ALIAS))
             found = catalog.row(exp.select(highest).from_(relation.place))
-        return int(found[0]) + 1 if found and found[0] is not None else 0
+        highest_value = found[0] if found else None
+        if isinstance(highest_value, str | bytes):
+            raise ConfigurationError(
+                f"the column '{stream.filter.field}' holds values that are no numbers",
+                where=f"stream '{stream.name}'",
+                remedy="Name another column as filter, or none to read the table whole each time.",
+            )
+        return 0 if highest_value is None else int(highest_value) + 1
 
     def read(
         self,
