@@ -3,6 +3,7 @@
 from propexo_connect.connectors import (
     files,
     happyco,
+    mysql,
     postgres,
     sqlite,
 )
@@ -13,6 +14,8 @@ CONNECTORS: dict[str, Connector] = {
     for connector in (
         happyco.connector,
         postgres.connector,
+        mysql.connector,
+        mysql.mariadb,
         sqlite.connector,
         files.connector,
     )

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -48,10 +48,10 @@ class SqliteDatabase:
     path: Path
     lock_timeout: timedelta
     is_immutable: bool = False
-    dialect: ClassVar[str] = DIALECT
-    schema: ClassVar[str] = "main"
-    schemas: ClassVar[tuple[str, ...]] = ("main",)
-    compares_rows: ClassVar[bool] = True
+    dialect: str = DIALECT
+    schema: str = "main"
+    schemas: tuple[str, ...] = ("main",)
+    compares_rows: bool = True
 
     @property
     def place(self) -> str:
