@@ -1,10 +1,13 @@
 """The catalogue: every kind of source."""
 
 from propexo_connect.connectors import (
+    airbyte,
     files,
     happyco,
+    mariadb,
     mysql,
     postgres,
+    singer,
     sqlite,
 )
 from propexo_connect.connectors.base import Connector
@@ -15,9 +18,11 @@ CONNECTORS: dict[str, Connector] = {
         happyco.connector,
         postgres.connector,
         mysql.connector,
-        mysql.mariadb,
+        mariadb.connector,
         sqlite.connector,
         files.connector,
+        airbyte.connector,
+        singer.connector,
     )
 }
 """By the name under which a connection file asks for them."""

@@ -139,5 +139,3 @@ class MySqlConnector:
 
 
 connector = MySqlConnector()
-
-mariadb = MySqlConnector("mariadb", "MariaDB", kind="mariadb")

@@ -10,6 +10,7 @@ from propexo_connect.destinations.merge import GATHERED_READ
 from propexo_connect.destinations.state import (
     COLUMNS,
     FENCES,
+    LAST_POSITION,
     OF_STREAM,
     OWNER,
     REJECTED_RECORDS,
@@ -114,7 +115,9 @@ def stored_progress(link: Link, plan: StreamPlan, lane: str) -> Progress:
         unfinished = None
     if not isinstance(watermark, int):
         watermark, oldest = instant(watermark), instant(oldest)
-    return Progress(watermark, oldest, instant(first_synced_at), instant(last_full_at), unfinished)
+    carried = link.rows(LAST_POSITION, of_lane) if plan.stream.carries_on else []
+    position = carried[0][0] if carried else None
+    return Progress(watermark, oldest, instant(first_synced_at), instant(last_full_at), unfinished, position)
 
 
 def stored_windows(link: Link, plan: StreamPlan) -> list[Window]:

@@ -259,3 +259,9 @@ UNFINISHED = (
     f"select {listed(WINDOWS.names)} from {WINDOWS.sql} where {OF_STREAM} and lane = $3 "
     f"and not is_complete and position is not null and number > $4 order by number desc limit 1"
 )
+
+LAST_POSITION = (
+    f"select position from {WINDOWS.sql} where {OF_STREAM} and lane = $3 "
+    f"and is_complete and position is not null order by number desc limit 1"
+)
+"""Where the lane's latest complete tile ended, for sources that carry on from there."""

@@ -26,6 +26,7 @@ class Attempt:
     """One try of one stream; what it has committed stands, whatever becomes of the rest.
 
     `touched_at` is the monotonic time of its last progress, by which a stall is told.
+    `reached` is the position behind which a source that carries on has nothing more to tell.
     """
 
     plan: StreamPlan
@@ -43,6 +44,7 @@ class Attempt:
     changes: list[Change] = field(default_factory=list[Change])
     layout: Layout | None = None
     touched_at: float = field(default_factory=time.monotonic)
+    reached: str | None = None
 
     def run(self) -> None:
         """Commit every tile that is due.
@@ -102,6 +104,7 @@ class Attempt:
         stream = self.plan.stream
         self.log(f"{stream.name}: {_said(assignment)}")
         read_started_at = assignment.read_started_at or self.clock.now()
+        self.reached = assignment.position
         meter = Meter()
         context = ReadContext(
             self.clock,
@@ -159,6 +162,8 @@ class Attempt:
         decoded = self.decoder.decode(spool, self.plan, self.layout)
         self._touch()
         position = spool.position if self.plan.stream.resumable and not is_complete else None
+        if self.plan.stream.carries_on:
+            position = self.reached = spool.position or self.reached
         cost = meter.take()
         row = replace(
             window,

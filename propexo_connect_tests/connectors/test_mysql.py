@@ -14,7 +14,8 @@ import pymysql
 import pytest
 from pydantic import SecretStr
 
-from propexo_connect.connectors.mysql import MySqlConfig, address, connector, mariadb
+from propexo_connect.connectors import mariadb
+from propexo_connect.connectors.mysql import MySqlConfig, address, connector
 from propexo_connect.connectors.mysql_server import classified
 from propexo_connect.connectors.mysql_types import column_of
 from propexo_connect.model.errors import (
@@ -61,7 +62,7 @@ def execute(server: MariaDb, database: str) -> Execute:
 
 
 def tables_of(url: str, **settings: Any) -> Tables:
-    return Tables(mariadb, MySqlConfig(url=SecretStr(url), **settings))
+    return Tables(mariadb.connector, MySqlConfig(url=SecretStr(url), **settings))
 
 
 @pytest.fixture
