@@ -1,5 +1,6 @@
 """A foreign program as a source, whatever protocol it speaks: one run per read, states as positions."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -181,9 +182,12 @@ def _nothing(line: str) -> None:
     del line
 
 
-_CREDENTIALS = ("401", "unauthorized", "invalid credential", "authentication", "invalid api key", "password")
-_PERMISSION = ("403", "forbidden", "permission", "access denied")
-_UNKNOWN = ("invalid_grant", "expired token", "token expired")
+_CREDENTIALS = re.compile(
+    r"\b401\b|unauthorized|unauthenticated|authentication fail|invalid[ _](api[ _]key|credential|grant|token)"
+    r"|(wrong|incorrect|invalid) password|token[ _]expired|expired[ _]token",
+    re.IGNORECASE,
+)
+_PERMISSION = re.compile(r"\b403\b|forbidden|permission denied|access denied|not permitted", re.IGNORECASE)
 
 
 def ended_badly(program: Program, code: int, last_words: Sequence[str]) -> ConnectError:
@@ -197,14 +201,13 @@ def ended_badly(program: Program, code: int, last_words: Sequence[str]) -> Conne
     loud = [line for line in last_words if any(word in line for word in ("CRITICAL", "FATAL", "ERROR"))]
     said = (loud or list(last_words) or [""])[-1]
     found = f"it ended with code {code}: {program.quoted(said)}" if said else f"it ended with code {code}"
-    return by_words(said, found, program.name) or VendorFault(found, where=program.name)
+    return by_words("\n".join(last_words), found, program.name) or VendorFault(found, where=program.name)
 
 
 def by_words(said: str, found: str, where: str) -> ConnectError | None:
     """The error that words usually stand for; None when they tell nothing."""
-    lower = said.lower()
-    if any(word in lower for word in (*_CREDENTIALS, *_UNKNOWN)):
+    if _CREDENTIALS.search(said):
         return CredentialsRefused(found, where=where, remedy="Check the credentials under secrets.")
-    if any(word in lower for word in _PERMISSION):
+    if _PERMISSION.search(said):
         return PermissionRefused(found, where=where, remedy="Grant the right to the program's user.")
     return None

@@ -426,7 +426,7 @@ def test_a_catalog_that_cannot_be_read_is_told() -> None:
 
 
 def test_words_that_tell_nothing_stay_unclassified() -> None:
-    assert by_words("out of luck", "found", "where") is None
+    assert by_words("out of luck after 4010 records, 14039 ms", "found", "where") is None
 
 
 @BOTH
