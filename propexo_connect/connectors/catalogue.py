@@ -9,6 +9,7 @@ from propexo_connect.connectors import (
     postgres,
     singer,
     sqlite,
+    sqlserver,
 )
 from propexo_connect.connectors.base import Connector
 
@@ -20,6 +21,7 @@ CONNECTORS: dict[str, Connector] = {
         mysql.connector,
         mariadb.connector,
         sqlite.connector,
+        sqlserver.connector,
         files.connector,
         airbyte.connector,
         singer.connector,

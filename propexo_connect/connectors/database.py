@@ -174,7 +174,7 @@ class TableSource:
             raise ConfigurationError("the stream has no filter", where=f"stream '{stream.name}'")
         with self.database.catalog() as catalog:
             relation = self._described(catalog, stream)
-            highest = exp.Max(this=sql.column(stream.filter.field, sql.ALIAS))
+            highest = exp.Max(this=_known_column(stream, relation, stream.filter.field).compared)
             found = catalog.row(exp.select(highest).from_(relation.place))
         highest_value = found[0] if found else None
         if isinstance(highest_value, str | bytes):
@@ -370,9 +370,10 @@ def _written(bound: Bound, column: TableColumn, zone: str) -> Expr:
     if not isinstance(bound, datetime):
         return sql.number(str(bound))
     if column.type.kind is Kind.TIMESTAMP:
-        return sql.literal(column.instant(bound.astimezone(UTC)))
+        return column.instant(bound.astimezone(UTC))
     local = bound.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-    return sql.literal(local.date().isoformat() if column.type.kind is Kind.DATE else column.instant(local))
+    is_date = column.type.kind is Kind.DATE
+    return sql.literal(local.date().isoformat()) if is_date else column.instant(local)
 
 
 def after(query: exp.Select, relation: Relation, position: str | None, *, compares_rows: bool) -> exp.Select:

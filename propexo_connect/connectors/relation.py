@@ -25,6 +25,7 @@ class TableColumn:
         read_as: what is selected in its place, None for the column itself.
         compared_as: what bounds are compared with in its place, None for the column itself.
         instant_form: how bounds in time are written, for `strftime`; ISO 8601 when empty.
+        bound_type: the type that bounds in time are cast to, where the database would not find it by itself.
     """
 
     name: str
@@ -37,10 +38,13 @@ class TableColumn:
     read_as: Expr | None = None
     compared_as: Expr | None = None
     instant_form: str = ""
+    bound_type: Expr | None = None
 
-    def instant(self, bound: datetime) -> str:
+    def instant(self, bound: datetime) -> Expr:
         """A bound in time as the database reads it beside this column."""
-        return bound.strftime(self.instant_form) if self.instant_form else bound.isoformat()
+        text = bound.strftime(self.instant_form) if self.instant_form else bound.isoformat()
+        literal = sql.literal(text)
+        return literal if self.bound_type is None else exp.Cast(this=literal, to=self.bound_type.copy())
 
     @property
     def selected(self) -> Expr:
