@@ -13,6 +13,7 @@ from propexo_connect.connectors.state_pages import StatePages
 from propexo_connect.connectors.table_name import closest
 from propexo_connect.model.clock import Clock
 from propexo_connect.model.errors import (
+    ConfigurationError,
     ConnectError,
     CredentialsRefused,
     PermissionRefused,
@@ -133,6 +134,12 @@ class ProgramSource:
 
     def prepare(self, stream: Stream) -> Stream:
         offered = self._offer(stream).stream
+        if stream.filter is not None:
+            raise ConfigurationError(
+                "a program is not asked for windows: its state tells it what is new",
+                where=f"stream '{stream.name}'",
+                remedy="Remove the filter.",
+            )
         declared = {field.name: field for field in stream.fields}
         fields = tuple(declared.pop(field.name, field) for field in offered.fields)
         return replace(

@@ -17,6 +17,9 @@ _AT_ONCE = 1_000
 _TEXT = (pa.string(), frozenset({str, type(None)}))
 """Kinds that are not among these come as text."""
 
+_SAID = frozenset({str, int, float, type(None)})
+"""What `str` writes so that it stands for exactly the same."""
+
 _NATURAL = {
     Kind.INTEGER: (pa.int64(), frozenset({int, type(None)})),
     Kind.FLOAT: (pa.float64(), frozenset({float, int, type(None)})),
@@ -54,12 +57,15 @@ def table_of(rows: Sequence[Row], columns: Sequence[TableColumn]) -> pa.Table:
 
 def _column(values: Sequence[Any], kind: Kind) -> pa.Array:
     natural, types = _NATURAL.get(kind, _TEXT)
+    found = set(map(type, values))
     # Arrow itself would cut 2.5 down to 2 in silence.
-    if kind is not Kind.BINARY and types.issuperset(map(type, values)):
+    if kind is not Kind.BINARY and found <= types:
         try:
             return pa.array(values, natural)
         except (pa.ArrowInvalid, OverflowError):
             pass
+    if kind is not Kind.BINARY and found <= _SAID:
+        return pa.array([value if value is None else str(value) for value in values], pa.string())
     return pa.array([text_of(value, kind) for value in values], pa.string())
 
 

@@ -32,7 +32,7 @@ from propexo_connect.model.errors import (
     UnknownName,
     VendorFault,
 )
-from propexo_connect.model.stream import REQUEST_RETRY, Mode, Stream, SyncSettings
+from propexo_connect.model.stream import REQUEST_RETRY, Filter, Mode, Stream, SyncSettings
 from propexo_connect.model.tile import WHOLE
 from propexo_connect_tests.connectors.synced import ONE_ATTEMPT, Warehouse
 from propexo_connect_tests.connectors.tables import context
@@ -208,6 +208,12 @@ def test_a_stream_that_is_not_offered_names_its_neighbours(protocol: str) -> Non
 def test_overrides_of_the_key_stay(protocol: str) -> None:
     with Opened(protocol) as opened:
         assert opened.prepared(key=("name",)).key == ("name",)
+
+
+@BOTH
+def test_a_filter_is_refused_because_the_state_tells_what_is_new(protocol: str) -> None:
+    with Opened(protocol) as opened, pytest.raises(ConfigurationError, match="Remove the filter"):
+        opened.prepared(filter=Filter("updated"))
 
 
 @BOTH
