@@ -26,14 +26,9 @@ from propexo_connect.connectors.base import Access, ColumnPage, JsonPage, Page, 
 from propexo_connect.connectors.files_content import CappedReader, Caps, Compression, Format
 from propexo_connect.connectors.files_csv import Dialect, header, read_csv
 from propexo_connect.connectors.files_jsonl import read_jsonl
-from propexo_connect.connectors.files_listing import (
-    Folder,
-    FoundFile,
-    changed_while_read,
-    open_folder,
-    pattern_fault,
-)
+from propexo_connect.connectors.files_listing import Folder, FoundFile, changed_while_read, pattern_fault
 from propexo_connect.connectors.files_parquet import read_parquet
+from propexo_connect.connectors.files_remote import open_folder
 from propexo_connect.http.retry import heed_stop
 from propexo_connect.model.clock import Clock
 from propexo_connect.model.errors import ConnectError, FileMismatch, SuspiciousEmpty, UnknownName
@@ -275,7 +270,7 @@ class FilesSource:
 
     def _prove_unchanged(self, file: FoundFile) -> None:
         if self.folder.look(file) != file:
-            raise changed_while_read(file)
+            raise changed_while_read(file.path)
 
 
 def _with_file(table: pa.Table, file: FoundFile, *, is_text: bool) -> pa.Table:
@@ -353,7 +348,11 @@ class FilesConnector:
     def open(self, config: BaseModel, clock: Clock) -> Generator[Source]:
         given = cast(FilesConfig, config)
         options = {name: value.get_secret_value() for name, value in given.storage_options.items()}
-        yield FilesSource(given, open_folder(given.root, options), clock)
+        folder = open_folder(given.root, options)
+        try:
+            yield FilesSource(given, folder, clock)
+        finally:
+            folder.close()
 
 
 connector = FilesConnector()

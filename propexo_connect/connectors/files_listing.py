@@ -7,18 +7,15 @@ a dot are hidden: only a pattern that begins with a dot finds them.
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
-
-import fsspec
+from typing import IO, Protocol
 
 from propexo_connect.model.errors import (
-    ConfigurationError,
     ConnectError,
+    CredentialsRefused,
     FileMismatch,
     PermissionRefused,
     UnknownName,
@@ -61,6 +58,10 @@ class Folder(Protocol):
         Raises:
             VendorFault: it is gone.
         """
+        ...
+
+    def close(self) -> None:
+        """Let go of whatever was needed to reach it."""
         ...
 
 
@@ -118,32 +119,6 @@ def fixed_part(pattern: str) -> tuple[str, bool]:
     return "/".join(fixed), "**" in parts
 
 
-def open_folder(root: str, options: Mapping[str, str]) -> Folder:
-    """The folder of a root: a local path, or a URL of any protocol that fsspec knows and finds installed.
-
-    Raises:
-        ConfigurationError: the URL is not one of a folder, or its protocol is not installed.
-    """
-    if "::" in root:
-        raise ConfigurationError("the root chains protocols", expected="one path or URL", where="root")
-    protocol, found, rest = root.partition("://")
-    if not found or protocol in {"file", "local"}:
-        return LocalFolder(Path(rest if found else root).expanduser())
-    if "@" in rest.partition("/")[0]:
-        raise ConfigurationError(
-            "the root holds credentials", where="root", remedy="Put user and password under storage_options."
-        )
-    try:
-        system, path = fsspec.url_to_fs(root, **options)
-    except (ImportError, ValueError) as error:
-        raise ConfigurationError(
-            f"files of the protocol '{protocol}' cannot be read here ({type(error).__name__})",
-            where="root",
-            expected="a path, or a URL of a protocol whose fsspec package is installed",
-        ) from None
-    return RemoteFolder(system, path.rstrip("/"))
-
-
 class LocalFolder:
     """A folder of this machine. Links to folders are not followed; links to files only within the root."""
 
@@ -158,7 +133,7 @@ class LocalFolder:
         found: list[FoundFile] = []
         for seen, path in enumerate(self._walk(base, depth), start=1):
             if seen > max_files:
-                raise _too_many(max_files)
+                raise too_many(max_files)
             if regex.fullmatch(path):
                 found.append(self._found(root, path))
         return sorted(found)
@@ -169,7 +144,7 @@ class LocalFolder:
             # O_NONBLOCK: a pipe that takes the file's place now must not hold us.
             descriptor = os.open(inside, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            raise _in_our_words(error, file.path) from error
+            raise in_our_words(error, file.path) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise _not_a_file(file.path)
@@ -179,7 +154,10 @@ class LocalFolder:
         try:
             return self._found(self._resolved_root(), file.path)
         except UnknownName:
-            raise _changed(file.path) from None
+            raise changed_while_read(file.path) from None
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def _resolved_root(self) -> Path:
         try:
@@ -199,7 +177,7 @@ class LocalFolder:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise _in_our_words(error, base) from error
+            raise in_our_words(error, base) from error
         for entry in entries:
             path = f"{base}/{entry.name}" if base else entry.name
             if entry.is_dir(follow_symlinks=False):
@@ -215,7 +193,7 @@ class LocalFolder:
         except FileNotFoundError as error:
             raise UnknownName("the file is gone", where=f"file '{path}'") from error
         except OSError as error:
-            raise _in_our_words(error, path) from error
+            raise in_our_words(error, path) from error
         if not stat.S_ISREG(facts.st_mode):
             raise _not_a_file(path)
         seconds, rest = divmod(facts.st_mtime_ns, 1_000_000_000)
@@ -227,105 +205,51 @@ class LocalFolder:
         try:
             resolved = (root / path).resolve()
         except (OSError, RuntimeError) as error:
-            raise _outside(path) from error
+            raise outside(path) from error
         if not resolved.is_relative_to(root):
-            raise _outside(path)
+            raise outside(path)
         return resolved
 
 
-class RemoteFolder:
-    """A folder of a system that fsspec reaches. What its errors say is not passed on: it may hold secrets."""
-
-    def __init__(self, system: Any, root: str) -> None:
-        self._system = system
-        self._root = root
-
-    def find(self, pattern: str, max_files: int) -> list[FoundFile]:
-        base, is_deep = fixed_part(pattern)
-        depth = None if is_deep else pattern.count("/") - (base.count("/") + 1 if base else 0) + 1
-        regex = pattern_regex(pattern)
-        place = f"{self._root}/{base}" if base else self._root
-        try:
-            self._system.invalidate_cache()
-            entries = cast(dict[str, dict[str, Any]], self._system.find(place, maxdepth=depth, detail=True))
-        except FileNotFoundError:
-            entries = {}
-        except Exception as error:  # noqa: BLE001 - each system has its own errors
-            raise _in_our_words(error, base) from None
-        if len(entries) > max_files:
-            raise _too_many(max_files)
-        found: list[FoundFile] = []
-        for name, facts in entries.items():
-            path = self._below_root(name)
-            if path is not None and facts.get("type") != "directory" and regex.fullmatch(path):
-                found.append(self._found(path, facts))
-        return sorted(found)
-
-    def open(self, file: FoundFile) -> IO[bytes]:
-        try:
-            return cast(IO[bytes], self._system.open(f"{self._root}/{file.path}", "rb"))
-        except Exception as error:  # noqa: BLE001
-            raise _in_our_words(error, file.path) from None
-
-    def look(self, file: FoundFile) -> FoundFile:
-        try:
-            self._system.invalidate_cache()
-            facts = cast(dict[str, Any], self._system.info(f"{self._root}/{file.path}"))
-        except FileNotFoundError:
-            raise _changed(file.path) from None
-        except Exception as error:  # noqa: BLE001
-            raise _in_our_words(error, file.path) from None
-        return self._found(file.path, facts)
-
-    def _below_root(self, name: str) -> str | None:
-        """The path below the root; None for what some systems list although it lies elsewhere."""
-        root = f"/{self._root.strip('/')}".rstrip("/") + "/"
-        path = f"/{name.lstrip('/')}".removeprefix(root)
-        return None if path.startswith("/") or ".." in path.split("/") else path
-
-    def _found(self, path: str, facts: Mapping[str, Any]) -> FoundFile:
-        return FoundFile(self._modified_at(path, facts), path, int(facts.get("size") or 0))
-
-    def _modified_at(self, path: str, facts: Mapping[str, Any]) -> datetime:
-        for name in ("mtime", "LastModified", "last_modified", "updated", "modified", "modifiedTime"):
-            if (instant := _instant(facts.get(name))) is not None:
-                return instant
-        with suppress(Exception):
-            if (instant := _instant(self._system.modified(f"{self._root}/{path}"))) is not None:
-                return instant
-        raise ConfigurationError(
-            "the system does not tell when a file was last changed", where=f"file '{path}'"
-        )
+_LOGIN_ERRORS = frozenset(
+    {
+        "AuthenticationException",
+        "BadAuthenticationType",
+        "ClientAuthenticationError",
+        "DefaultCredentialsError",
+        "NoCredentialsError",
+        "PartialCredentialsError",
+        "RefreshError",
+    }
+)
+"""Names of classes: the packages that define them need not be installed."""
 
 
-def _instant(value: object) -> datetime | None:
-    if isinstance(value, str):
-        with suppress(ValueError):
-            value = datetime.fromisoformat(value)
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
-    return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else None
-
-
-def _in_our_words(error: BaseException, path: str) -> ConnectError:
+def in_our_words(error: BaseException, path: str) -> ConnectError:
+    """An error of the system that holds the files; what it says is not passed on: it may hold secrets."""
     where = f"file '{path}'" if path else "root"
+    if isinstance(error, ConnectError):
+        return error
     if isinstance(error, PermissionError):
         return PermissionRefused("it may not be read", where=where, remedy="Grant the right to read it.")
     if isinstance(error, FileNotFoundError):
-        return _changed(path)
+        return changed_while_read(path)
+    if type(error).__name__ in _LOGIN_ERRORS:
+        return CredentialsRefused(
+            f"the credentials are refused ({type(error).__name__})",
+            where=where,
+            remedy="Check those under storage_options.",
+        )
     return Unreachable(f"it cannot be read ({type(error).__name__})", where=where)
 
 
-def _changed(path: str) -> VendorFault:
+def changed_while_read(path: str) -> VendorFault:
+    """What to raise when a file is not what it was before it was read."""
     return VendorFault("the file changed while it was read", where=f"file '{path}'")
 
 
-def changed_while_read(file: FoundFile) -> VendorFault:
-    """What to raise when a file is not what it was before it was read."""
-    return _changed(file.path)
-
-
-def _outside(path: str) -> FileMismatch:
+def outside(path: str) -> FileMismatch:
+    """What to raise when a link leads out of the root."""
     return FileMismatch(
         "it leads out of the root",
         where=f"file '{path}'",
@@ -343,7 +267,8 @@ def _not_a_file(path: str) -> FileMismatch:
     )
 
 
-def _too_many(max_files: int) -> FileMismatch:
+def too_many(max_files: int) -> FileMismatch:
+    """What to raise when a pattern has more to look at than it may."""
     return FileMismatch(
         f"there are more than {max_files} files where the pattern looks",
         where="root",

@@ -20,14 +20,13 @@ char(n)          text            as it is: padded with blanks to n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import psycopg
-from sqlglot import Expr, exp
+from sqlglot import exp
 
 from propexo_connect.connectors import sql
+from propexo_connect.connectors.relation import Relation, TableColumn
 from propexo_connect.model.field import (
     BINARY,
     BOOLEAN,
@@ -40,124 +39,9 @@ from propexo_connect.model.field import (
     TEXT,
     TIME,
     TIMESTAMP,
-    Field,
     FieldType,
     Kind,
 )
-from propexo_connect.model.stream import Axis, Filter, Meaning
-
-ALIAS = "source"
-"""The alias of the table in every query, so that a column is never taken for an output name."""
-
-
-@dataclass(frozen=True, slots=True)
-class TableColumn:
-    """One column that the role may read.
-
-    Args:
-        base: the type's name in pg_type, domains followed to their base.
-        is_sequence: filled by a sequence or an identity.
-    """
-
-    name: str
-    type: FieldType
-    base: str
-    description: str = ""
-    is_sequence: bool = False
-    is_cast: bool = False
-    is_nested: bool = False
-
-    @property
-    def selected(self) -> Expr:
-        """The column in a SELECT list, under its own name."""
-        plain: Expr = sql.column(self.name, ALIAS)
-        if self.is_nested:
-            plain = exp.Anonymous(this="to_jsonb", expressions=[plain])
-        if self.base == "money":
-            plain = exp.cast(plain, "numeric")
-        if self.base == "oid":
-            plain = exp.cast(plain, "bigint")
-        elif self.is_cast or self.is_nested:
-            plain = exp.cast(plain, "text")
-        return exp.alias_(plain, exp.to_identifier(self.name, quoted=True))
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A table, partitioned table, view, materialized view or foreign table."""
-
-    schema: str
-    name: str
-    description: str
-    columns: tuple[TableColumn, ...]
-    key: tuple[str, ...]
-
-    def column(self, name: str) -> TableColumn | None:
-        """The column of this name."""
-        return next((column for column in self.columns if column.name == name), None)
-
-    @property
-    def fields(self) -> tuple[Field, ...]:
-        """The columns as a stream declares them."""
-        return tuple(Field(column.name, column.type, column.description) for column in self.columns)
-
-    @property
-    def candidates(self) -> tuple[Filter, ...]:
-        """What a connection might filter on: columns that are told to move with changes or with time."""
-        return tuple(
-            axis
-            for column in self.columns
-            if (axis := filter_on(column, self.key)) is not None
-            and (column.name.lower() in _UPDATED_NAMES or axis.axis is Axis.INTEGER)
-            and (axis.axis is Axis.INSTANT or (column.is_sequence and self.key == (column.name,)))
-        )
-
-
-_UPDATED_NAMES = frozenset(
-    {
-        "updated_at",
-        "updated_on",
-        "updated",
-        "modified_at",
-        "modified_on",
-        "modified",
-        "last_modified",
-        "last_modified_at",
-        "last_updated",
-        "last_updated_at",
-        "changed_at",
-        "date_modified",
-        "date_updated",
-        "updatedat",
-        "modifiedat",
-        "lastmodified",
-    }
-)
-
-_AXES = {
-    Kind.TIMESTAMP: Axis.INSTANT,
-    Kind.DATETIME: Axis.INSTANT,
-    Kind.DATE: Axis.INSTANT,
-    Kind.INTEGER: Axis.INTEGER,
-}
-
-
-def filter_on(column: TableColumn, key: Sequence[str]) -> Filter | None:
-    """What a filter on this column can be; None when its type has no order that windows can use.
-
-    A number that a sequence gave, or that is the whole key, does not show later changes.
-    """
-    axis = _AXES.get(column.type.kind)
-    if axis is None or column.base == "oid":
-        return None
-    is_created = axis is Axis.INTEGER and (column.is_sequence or tuple(key) == (column.name,))
-    return Filter(
-        column.name,
-        meaning=Meaning.CREATED if is_created else Meaning.UPDATED,
-        axis=axis,
-        resolution=timedelta(days=1) if column.type.kind is Kind.DATE else timedelta(microseconds=1),
-    )
-
 
 _RELATIONS = """
 SELECT c.oid, n.nspname, c.relname, coalesce(d.description, '')
@@ -248,21 +132,27 @@ _AS_IT_IS = {
     "bpchar": TEXT,
 }
 
-_AS_TEXT = {"json": JSON, "jsonb": JSON, "money": FieldType(Kind.DECIMAL, 38, 2), "oid": INTEGER}
-
 
 def _column(
     name: str, base: str, kind: str, category: str, typmod: int, description: str, is_sequence: bool
 ) -> TableColumn:
     if base in _AS_IT_IS:
         return TableColumn(name, _AS_IT_IS[base], base, description, is_sequence)
+    plain = sql.column(name, sql.ALIAS)
+    if base == "oid":
+        read_as = exp.cast(plain, "bigint")
+        return TableColumn(name, INTEGER, base, description, is_sequence, can_filter=False, read_as=read_as)
     if base == "numeric":
-        return TableColumn(name, decimal_type(typmod), base, description, is_sequence, is_cast=True)
-    if base in _AS_TEXT:
-        return TableColumn(name, _AS_TEXT[base], base, description, is_sequence, is_cast=True)
+        as_text = exp.cast(plain, "text")
+        return TableColumn(name, decimal_type(typmod), base, description, is_sequence, read_as=as_text)
+    if base == "money":
+        as_text = exp.cast(exp.cast(plain, "numeric"), "text")
+        return TableColumn(name, FieldType(Kind.DECIMAL, 38, 2), base, description, read_as=as_text)
     if category == "A" or kind == "c" or base == "hstore":
-        return TableColumn(name, JSON, base, description, is_nested=True)
-    return TableColumn(name, TEXT, base, description, is_cast=True)
+        as_json = exp.cast(sql.call("to_jsonb", plain), "text")
+        return TableColumn(name, JSON, base, description, read_as=as_json)
+    given = JSON if base in {"json", "jsonb"} else TEXT
+    return TableColumn(name, given, base, description, read_as=exp.cast(plain, "text"))
 
 
 def decimal_type(typmod: int) -> FieldType:

@@ -4,8 +4,7 @@ Catalog questions go through psycopg, records through ADBC; both hand the same c
 and both read in one repeatable-read, read-only transaction.
 """
 
-import difflib
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +14,7 @@ import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 import pyarrow as pa
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlglot import exp
 
 from propexo_connect.connectors import sql
 from propexo_connect.model.errors import (
@@ -28,6 +28,8 @@ from propexo_connect.model.errors import (
     Unreachable,
     VendorFault,
 )
+
+DIALECT = "postgres"
 
 _SETTINGS = {
     # Texts that the server makes for us are the same whatever the role's or the database's defaults are.
@@ -85,10 +87,8 @@ class Session:
         with self.in_our_words(), adbc.connect(self.conninfo) as connection, connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             for name, value in self._settings.items():
-                call = sql.exp.Anonymous(
-                    this="set_config", expressions=[sql.literal(name), sql.literal(value), sql.exp.true()]
-                )
-                cursor.execute(sql.text_of(sql.exp.select(call)))
+                call = sql.call("set_config", sql.literal(name), sql.literal(value), exp.true())
+                cursor.execute(sql.text_of(exp.select(call), DIALECT))
                 cursor.fetchall()
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(batch_bytes)})
             yield cursor
@@ -257,12 +257,3 @@ _KEEPALIVE: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
-
-
-def closest(name: str, known: Iterable[str]) -> str:
-    """A sentence with the known names that look most like this one, for messages."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
-    if near:
-        return f"Did you mean {' or '.join(repr(found) for found in near)}?"
-    return f"There are: {', '.join(names[:20])}{' …' if len(names) > 20 else ''}." if names else ""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from propexo_connect.connectors.postgres_catalog import TableColumn
+from propexo_connect.connectors.relation import TableColumn
 from propexo_connect.model.field import Kind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -2,7 +2,8 @@
 
 from sqlglot import Expr, exp
 
-DIALECT = "postgres"
+ALIAS = "source"
+"""The alias of the table in every query, so that a column is never taken for an output name."""
 
 
 def column(name: str, table: str | None = None) -> exp.Column:
@@ -22,6 +23,21 @@ def literal(value: str) -> exp.Literal:
     return exp.Literal.string(value)
 
 
-def text_of(expression: Expr) -> str:
+def number(value: str) -> Expr:
+    """A value as a plain number.
+
+    Raises:
+        ValueError: it is none.
+    """
+    int(value)
+    return exp.Neg(this=exp.Literal.number(value[1:])) if value[:1] == "-" else exp.Literal.number(value)
+
+
+def call(name: str, *arguments: Expr) -> exp.Anonymous:
+    """A function of the server, by the name that it has there."""
+    return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def text_of(expression: Expr, dialect: str) -> str:
     """The SQL of an expression, as it is sent."""
-    return expression.sql(dialect=DIALECT)
+    return expression.sql(dialect=dialect)

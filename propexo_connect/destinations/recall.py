@@ -13,6 +13,7 @@ from propexo_connect.destinations.standing import Standing, refuse_moved, refuse
 from propexo_connect.destinations.state import (
     COLUMNS,
     FENCES,
+    LAST_POSITIONS,
     OF_STREAM,
     OF_STREAMS,
     OWNERS,
@@ -141,6 +142,10 @@ def _progress(link: Link, plans: Sequence[StreamPlan], lane: str) -> dict[str, P
     unfinished = {
         row_window.stream: row_window for row_window in map(window_of, link.rows(UNFINISHED, of_lane))
     }
+    carrying = [plan.stream.name for plan in plans if plan.stream.carries_on]
+    positions: dict[str, str] = {}
+    if carrying:
+        positions = dict(link.rows(LAST_POSITIONS, (plans[0].connection, carrying, lane)))  # pyright: ignore[reportArgumentType]
     found: dict[str, Progress] = {}
     for is_integer in (False, True):
         marks: dict[str, tuple[Any, ...]] = {}
@@ -158,7 +163,12 @@ def _progress(link: Link, plans: Sequence[StreamPlan], lane: str) -> dict[str, P
             if last is not None and plan.mode is Mode.OVERWRITE and not holds_parts(link, plan, last):
                 last = None
             found[plan.stream.name] = Progress(
-                watermark, oldest, instant(first_synced_at), instant(last_full_at), last
+                watermark,
+                oldest,
+                instant(first_synced_at),
+                instant(last_full_at),
+                last,
+                positions.get(plan.stream.name),
             )
     return found
 

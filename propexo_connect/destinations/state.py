@@ -310,3 +310,12 @@ UNFINISHED = (
     f"and l.lane = w.lane and l.number > w.number and (l.is_complete or l.position is not null))"
 )
 """The latest part of each stream that never came to its end."""
+
+LAST_POSITIONS = (
+    f"select w.stream, w.position from {WINDOWS.sql} w "
+    f"where w.connection = $1 and w.stream = any(cast($2 as text[])) and w.lane = $3 "
+    f"and w.is_complete and w.position is not null and not exists ("
+    f"select 1 from {WINDOWS.sql} l where l.connection = w.connection and l.stream = w.stream "
+    f"and l.lane = w.lane and l.number > w.number and l.is_complete and l.position is not null)"
+)
+"""Where the lane's latest complete tile of each stream ended, for sources that carry on from there."""

@@ -105,6 +105,7 @@ class Progress:
         first_synced_at: start of the first sync that committed a recurring or full tile.
         last_full_at: start of the latest complete read of the whole.
         unfinished: the latest part of a tile that never came to its end, None when there is none.
+        position: where the latest complete tile ended, for sources that carry on from there.
     """
 
     watermark: datetime | int | None = None
@@ -112,3 +113,4 @@ class Progress:
     first_synced_at: datetime | None = None
     last_full_at: datetime | None = None
     unfinished: Window | None = None
+    position: str | None = None

@@ -93,6 +93,8 @@ class Stream:
         hides: implicit and undocumented filters.
         parent: the stream whose records this one is read through.
         resumable: whether a position of an earlier read may be taken up again.
+        carries_on: whether each sync goes on from the position where the one before it ended, because the
+            source itself tells by it what is new. Without a position everything is read.
         unconfirmed: facts of the vendor that rest on memory or forums.
     """
 
@@ -106,6 +108,7 @@ class Stream:
     hides: tuple[FilterDeclaration, ...] = ()
     parent: str | None = None
     resumable: bool = False
+    carries_on: bool = False
     unconfirmed: tuple[str, ...] = ()
     table: tuple[str, ...] = ()
     """The place of the records in a source that has places: schema and table, or a folder."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.ledger import Progress, Reading
-from propexo_connect.model.stream import Axis, Filter, StreamPlan
+from propexo_connect.model.stream import Axis, Filter, Mode, StreamPlan
 from propexo_connect.model.tile import WHOLE, Bound, Request, Tile, cut, widen
 from propexo_connect.sync.result import SyncOrder
 
@@ -78,16 +78,26 @@ def _recurring(
     if resumed is not None:
         yield resumed
         start = resumed.tile.end
-        if resumed.reading is Reading.FULL:
+        if resumed.reading is Reading.FULL or plan.stream.carries_on:
             return
     tile = Tile(start, end)
     if tile.is_empty:
+        return
+    if _carries_on(plan, order, progress):
+        # Not whole: the source leaves out what it told of before this position.
+        yield Assignment(Reading.RECURRING, tile, Request(tile.start, None), position=progress.position)
         return
     if given is None or order.reading is Reading.FULL or _is_full_due(given, progress, started_at):
         yield Assignment(Reading.FULL, tile, WHOLE)
         return
     for step in cut(tile, _narrower(given.widest, step_span)):
         yield Assignment(Reading.RECURRING, step, widen(step, given))
+
+
+def _carries_on(plan: StreamPlan, order: SyncOrder, progress: Progress) -> bool:
+    """Whether the source goes on from where the last tile ended; a table that is to be swapped needs all."""
+    is_asked = plan.stream.carries_on and order.reading is not Reading.FULL
+    return is_asked and progress.position is not None and plan.mode is not Mode.OVERWRITE
 
 
 def _resumed(plan: StreamPlan, progress: Progress, started_at: datetime) -> Assignment | None:

@@ -50,6 +50,7 @@ class Attempt:
     `done` holds, by tile, the parents that this sync has read to their end and stored; all attempts share it.
     `waited_s` counts the seconds that were waited for the vendor's limits and for repeating.
     `touched_at` is the monotonic time of its last progress, by which a stall is told.
+    `reached` is the position behind which a source that carries on has nothing more to tell.
     """
 
     plan: StreamPlan
@@ -70,6 +71,7 @@ class Attempt:
     touched_at: float = field(default_factory=time.monotonic)
     done: dict[Tile, set[str]] = field(default_factory=dict[Tile, set[str]])
     waited_s: float = 0.0
+    reached: str | None = None
 
     def run(self) -> None:
         """Commit every tile that is due.
@@ -128,6 +130,7 @@ class Attempt:
         stream = self.plan.stream
         self.log(f"{stream.name}: {_said(assignment)}")
         read_started_at = assignment.read_started_at or self.clock.now()
+        self.reached = assignment.position
         meter = Meter()
         stop = BranchStop(self.stop)
         context = ReadContext(
@@ -224,6 +227,8 @@ class Attempt:
         decoded = self.decoder.decode(pieces, self.plan, self.layout)
         self._touch()
         position = pieces[-1].spool.position if self.plan.stream.resumable and not is_complete else None
+        if self.plan.stream.carries_on:
+            position = self.reached = pieces[-1].spool.position or self.reached
         cost = meter.take()
         self.waited_s += cost.waited_s
         row = replace(

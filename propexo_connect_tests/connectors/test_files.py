@@ -765,10 +765,10 @@ class Refusing:
 
 
 def test_errors_of_another_system_do_not_pass_on_what_they_say() -> None:
-    from propexo_connect.connectors.files_listing import RemoteFolder
+    from propexo_connect.connectors.files_remote import RemoteFolder
 
     given = config("memory://x")
-    source = FilesSource(given, RemoteFolder(Refusing(), "/x"), SystemClock())
+    source = FilesSource(given, RemoteFolder(Refusing, "/x"), SystemClock())
     with pytest.raises(ConnectError) as caught:
         source.prepare(source.discover()[0])
     assert "canary-secret" not in str(caught.value)

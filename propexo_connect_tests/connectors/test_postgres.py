@@ -1,7 +1,6 @@
 """PostgreSQL as a source, against a real server."""
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -20,9 +19,10 @@ from pydantic import SecretStr
 
 from propexo_connect.connectors.ahead import read_ahead
 from propexo_connect.connectors.base import ColumnPage, ReadContext, Source
-from propexo_connect.connectors.postgres import PostgresConfig, PostgresSource, connector
+from propexo_connect.connectors.database import TableSource
+from propexo_connect.connectors.postgres import PostgresConfig, PostgresDatabase, connector
 from propexo_connect.connectors.postgres_catalog import decimal_type
-from propexo_connect.connectors.postgres_name import parse_name, stream_name
+from propexo_connect.connectors.table_name import parse_name, stream_name
 from propexo_connect.model.clock import SystemClock
 from propexo_connect.model.errors import (
     ConfigurationError,
@@ -37,6 +37,7 @@ from propexo_connect.model.errors import (
 from propexo_connect.model.field import Field, FieldType, Kind
 from propexo_connect.model.stream import REQUEST_RETRY, Axis, Filter, Meaning, Stream
 from propexo_connect.model.tile import WHOLE, Request
+from propexo_connect_tests.connectors.wire import cut_after, free_port
 
 NOON = datetime(2026, 3, 8, 12, tzinfo=UTC)
 Execute = Callable[[str], None]
@@ -118,12 +119,12 @@ def values_of(url: str, execute: Execute, kind: str, *literals: str) -> pa.Chunk
     ],
 )
 def test_names_of_streams_are_read_as_tables(name: str, table: tuple[str, str] | None) -> None:
-    assert parse_name(name) == table
+    assert parse_name(name, "public") == table
 
 
 @pytest.mark.parametrize("table", [("public", "units"), ("crm", "units"), ("public", "a.b"), ("a.b", 'c"d')])
 def test_every_table_has_a_name_that_is_read_as_that_table(table: tuple[str, str]) -> None:
-    assert parse_name(stream_name(*table)) == table
+    assert parse_name(stream_name(*table, "public"), "public") == table
 
 
 def test_a_stream_is_made_of_its_name_without_a_network() -> None:
@@ -681,12 +682,6 @@ def with_parts(url: str, **parts: Any) -> str:
     ).geturl()
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
 def test_a_server_that_does_not_answer_is_unreachable(postgres_url: str) -> None:
     url = with_parts(postgres_url, port=free_port(), password="canary-secret")
     with opened(url) as source, pytest.raises(Unreachable) as caught:
@@ -717,7 +712,7 @@ def test_a_wrong_password_or_role_is_refused_credentials_in_either_driver(
     with opened(url) as source, pytest.raises(CredentialsRefused) as caught:
         source.discover()
     assert "canary-secret" not in f"{caught.value} {caught.value.__cause__!r}"
-    session = cast(PostgresSource, source)._session  # pyright: ignore[reportPrivateUsage]
+    session = cast(PostgresDatabase, cast(TableSource, source).database).session
     with pytest.raises(CredentialsRefused) as caught, session.columns(1024):
         pass
     assert "canary-secret" not in f"{caught.value} {caught.value.__cause__!r}"
@@ -874,45 +869,6 @@ def busy(url: str) -> int:
                 break
             connection.execute("SELECT pg_sleep(0.02)")
     return count
-
-
-@contextmanager
-def cut_after(port: int, limit: int) -> Generator[int]:
-    """A port that forwards to the server and cuts each connection once so many bytes came back."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def forward(client: socket.socket) -> None:
-        with client, socket.create_connection(("127.0.0.1", port)) as server:
-
-            def upwards() -> None:
-                try:
-                    while piece := client.recv(65536):
-                        server.sendall(piece)
-                except OSError:
-                    return
-
-            threading.Thread(target=upwards, daemon=True).start()
-            left = limit
-            while left > 0 and (piece := server.recv(min(65536, left))):
-                client.sendall(piece)
-                left -= len(piece)
-            # Closing alone would wait for the other thread's recv.
-            client.shutdown(socket.SHUT_RDWR)
-            server.shutdown(socket.SHUT_RDWR)
-
-    def serve() -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=forward, args=(client,), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.close()
 
 
 @pytest.mark.parametrize("limit", [100, 30_000, 100_000, 1_000_000, 2_500_000])

@@ -130,6 +130,16 @@ def test_an_unfinished_read_is_offered_until_something_later_is_complete(bench: 
     assert progress_of(bench.session, UNITS, "recurring").unfinished is None
 
 
+def test_the_last_position_is_offered_to_a_source_that_carries_on(bench: Bench) -> None:
+    plan = replace(UNITS, stream=replace(UNITS.stream, resumable=True, carries_on=True))
+    bench.sync().commit([], position="p1")
+    bench.sync(hours=1).commit([], position="p2", tile=tile(0, 1))
+    bench.sync(hours=2).commit([], is_complete=False, position="p3", tile=tile(1, 2))
+    assert progress_of(bench.session, plan, "recurring").position == "p2"
+    assert progress_of(bench.session, plan, "backsync").position is None
+    assert progress_of(bench.session, UNITS, "recurring").position is None
+
+
 def test_streams_and_connections_keep_their_own_ledger(bench: Bench) -> None:
     bench.sync().commit([])
     other = replace(UNITS, connection="other", table=replace(UNITS.table, schema="other"))

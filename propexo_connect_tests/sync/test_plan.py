@@ -7,7 +7,7 @@ import pytest
 
 from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.ledger import Progress, Reading, Window
-from propexo_connect.model.stream import Axis, Filter, StreamPlan
+from propexo_connect.model.stream import Axis, Filter, Mode, StreamPlan
 from propexo_connect.model.tile import WHOLE, Request, Tile, faults
 from propexo_connect.sync.plan import Assignment, assignments
 from propexo_connect.sync.result import SyncOrder
@@ -148,3 +148,28 @@ def test_a_repull_reads_its_range_and_nothing_else() -> None:
 def test_a_stream_that_is_read_whole_has_no_range_to_repull() -> None:
     with pytest.raises(ConfigurationError, match="range of time"):
         planned(plan_of(), Progress(watermark=NOON), Reading.REPULL, start=NOON - DAY, end=NOON)
+
+
+CARRYING = replace(plan_of(), stream=replace(plan_of().stream, resumable=True, carries_on=True))
+REACHED = Progress(watermark=NOON - DAY, position="state 7")
+
+
+def test_a_source_that_carries_on_is_read_whole_first_and_then_from_its_position() -> None:
+    (first,) = planned(CARRYING, Progress())
+    assert (first.reading, first.request, first.position) == (Reading.FULL, WHOLE, None)
+    (second,) = planned(CARRYING, REACHED)
+    assert (second.reading, second.position) == (Reading.RECURRING, "state 7")
+    assert second.tile == Tile(NOON - DAY, NOON)
+    assert not second.request.is_whole
+
+
+def test_a_full_reading_and_a_swapped_table_take_no_position() -> None:
+    (full,) = planned(CARRYING, REACHED, Reading.FULL)
+    (swapped,) = planned(replace(CARRYING, mode=Mode.OVERWRITE), REACHED)
+    assert [(read.request, read.position) for read in (full, swapped)] == [(WHOLE, None)] * 2
+
+
+def test_a_read_that_carries_on_and_was_broken_off_is_all_that_is_due() -> None:
+    unfinished = broken_off(Tile(NOON - DAY, NOON - timedelta(hours=1)))
+    (resumed,) = planned(CARRYING, replace(REACHED, unfinished=unfinished))
+    assert (resumed.position, resumed.part) == ("p", 3)

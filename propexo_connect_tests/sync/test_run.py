@@ -270,3 +270,16 @@ def test_a_vendor_that_asks_for_a_long_rest_gets_it(bench: Bench) -> None:
     result = bench.sync(plan_of())["units"]
     assert isinstance(result.error, RateLimited)
     assert result.attempts == 1
+
+
+def test_a_source_that_carries_on_is_handed_its_last_position_even_after_a_read_without_records(
+    bench: Bench,
+) -> None:
+    plan = plan_of({"id": "integer"})
+    plan = replace(plan, stream=replace(plan.stream, resumable=True, carries_on=True))
+    bench.source.will_serve("units", [replace(units(1, 2), position="a")], [], [units(3)])
+    for _ in range(4):
+        assert bench.sync(plan)["units"].error is None
+        bench.clock.move(DAY)
+    assert [position for _, _, position in bench.source.asked] == [None, "a", "a", "a"]
+    assert bench.rows("select distinct position from _propexo.windows") == [("a",)]
