@@ -14,7 +14,7 @@ from propexo_connect.connectors.api.answers import Fetched, Reading, values_of
 from propexo_connect.connectors.api.config import ApiConfig, names_of, secrets_of, state_folder
 from propexo_connect.connectors.api.described import described, zone_for
 from propexo_connect.connectors.api.fanout import Branching, Skipped, read_parts
-from propexo_connect.connectors.api.newest import newer
+from propexo_connect.connectors.api.newest import first_of_each, newer
 from propexo_connect.connectors.api.pages import Fetch, TooMany, read_pages
 from propexo_connect.connectors.api.proof import Proofs
 from propexo_connect.connectors.api.ranges import halves, pieces
@@ -34,7 +34,7 @@ from propexo_connect.http.plan.filters import AnyFilter, Between, Newest
 from propexo_connect.http.plan.instants import write
 from propexo_connect.http.plan.paging import AnyPaging, Links, Relay
 from propexo_connect.http.plan.paths import at, steps
-from propexo_connect.http.plan.stream import ApiStream, Asking, Parent
+from propexo_connect.http.plan.stream import ApiStream, Asking, Changes, Parent
 from propexo_connect.http.plan.template import ENGINE_NAMES, Names, fill_text, names_in, text_of
 from propexo_connect.http.throttle import PROCESS, Window, seconds_until_reset
 from propexo_connect.http.tokens import TokenStore, key_from, name_from
@@ -219,6 +219,7 @@ class ApiSource:
         fetch = self._fetch(spec, route, request, names)
         in_flight = 1 if spec.fan_out or spec.each else self._config.in_flight
         newest = route.filter if isinstance(route.filter, Newest) and not request.is_whole else None
+        passed: set[tuple[bytes, ...]] = set()
         try:
             for turned in read_pages(
                 route.paging,
@@ -232,6 +233,8 @@ class ApiSource:
                     raise Stalled(f"the list has no end within {self._config.longest_read}")
                 records = route.rewriting.apply(turned.fetched.records, names)
                 is_older = False
+                if isinstance(route.asking, Changes) and route.asking.newest_first:
+                    records = first_of_each(records, spec.keys, passed)
                 if newest is not None and isinstance(request.start, datetime):
                     records, is_older = newer(
                         records, newest.field, request.start, newest.written, zone_for(newest, names)

@@ -54,11 +54,17 @@ class Changes(Asking):
 
     It serves the requests for a range that reaches back no further than `reach`; others, and whole reads,
     go to the listing.
+
+    Args:
+        newest_first: a feed of states, each as it was at its time: the first of a key that comes is its
+            newest, later ones are left out. Its filter should have no upper bound, so that the newest is
+            the present one whatever range was asked for.
     """
 
     path: str
     filter: Between
     reach: DurationOrNever = None
+    newest_first: bool = False
 
 
 @value
