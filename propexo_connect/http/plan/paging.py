@@ -68,7 +68,7 @@ class Numbered:
         total: where the number of all records stands. pages: where the number of pages stands.
         next: where the next page's number stands, null or absent on the last.
         has_more: where a truth value stands.
-        short_is_last: as with `Offsets`.
+        short_is_last: as with `Offsets`; beside `next` and `pages` it is for answers that lack both.
     """
 
     size: int
