@@ -21,16 +21,17 @@ class Asking:
     """A request as a template, and the way into its answer; None leaves it to the API's defaults.
 
     Args:
+        method: POST where there is a body, GET else, when it is left empty.
         body: a JSON body, or the text of one. form: a form. xml: an XML body (SOAP). query: a GraphQL query.
         records: where the array of records stands; for XML the path of element names, * is any.
         unwrap: the key (or path) that each element wraps its record in; elements without it are bare.
         single: the answer is one record, not an array. keyed: a mapping from keys to records.
         absent: what it means when there is nothing at `records`: no records, or a failure.
         one_or_many: a lone record may come without its list.
-        form at: how records are written.
+        format: how records are written.
     """
 
-    method: str = "GET"
+    method: str = ""
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Mapping[str, Any] | str | None = None
