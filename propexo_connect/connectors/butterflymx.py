@@ -80,7 +80,7 @@ FIELDS = {
 API = Api(
     STREAMS,
     OAuth("{token_url}", "{client_id}", "{client_secret}", grant="refresh_token",
-          refresh_token="{refresh_token}"),  # noqa: S106 - the name of a setting
+          refresh_token="{refresh_token}"),
     fields=FIELDS,
     records="data",
     paging=Numbered(100, limit="per", next="page_info.next_page", pages="page_info.total_pages",
