@@ -205,7 +205,7 @@ def _is_last(paging: Offsets | Numbered, page: Fetched, seen: int, step: int, si
             if page.opened.text("next"):
                 return False
             # An answer without any word on pages ends where a page is short, if the vendor means that.
-            is_told = paging.pages is None or page.opened.count("pages") is not None
+            is_told = paging.pages is not None and page.opened.count("pages") is not None
             return is_told or not paging.short_is_last or page.count < size
         if paging.pages is not None:
             pages = page.opened.count("pages")

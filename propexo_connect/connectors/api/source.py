@@ -292,13 +292,13 @@ class ApiSource:
         above = cast("Parent", spec.fan_out)
         parent = self._api.stream(above.stream)
         key = above.key or next(iter(parent.keys), "id")
-        wanted = sorted({key, *above.where, *_parent_fields(spec)})
+        wanted = sorted({key, *above.where, *above.having, *_parent_fields(spec)})
         asked = request if above.changed else WHOLE
         batch: list[dict[str, object]] = []
         passed: set[str] = set()
         for page in self._shared_pages(parent, asked, context):
             for row in fields_of(page.records, wanted, (page.unwrap,) if page.unwrap else ()):
-                if row[key] is None or not all(
+                if any(row[name] is None for name in (key, *above.having)) or not all(
                     text_of(row[name]) in among for name, among in above.where.items()
                 ):
                     continue

@@ -80,6 +80,7 @@ class Parent:
         batch: so many parents in one request, their fields joined by commas.
         skip: statuses by which a parent has nothing for us: gone (404), not permitted (403).
         where: fields that must have one of these values, to leave out parents that never have any.
+        having: fields that must have a value: the id of the one thing that a path leads to.
     """
 
     stream: str
@@ -88,6 +89,7 @@ class Parent:
     batch: int = 1
     skip: tuple[int, ...] = (404,)
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    having: tuple[str, ...] = ()
 
 
 @value
