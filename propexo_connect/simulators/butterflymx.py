@@ -9,11 +9,10 @@ Filters  logs by q[logged_at_gteq] and q[logged_at_lteq], a day read as its firs
 Logs     newest first; entry_method is text or an object.
 """
 
-import base64
 from datetime import datetime, timedelta
-from urllib.parse import parse_qsl
 
 from propexo_connect.simulators.api import ApiSimulator, DateRange, Equal, Route, insert_all, instant_of
+from propexo_connect.simulators.doors import OAuthDoor
 from propexo_connect.simulators.fiction import PLACES, Fiction, iso
 from propexo_connect.simulators.population import Population, Record
 from propexo_connect.simulators.simulation import Simulation
@@ -55,7 +54,7 @@ class ButterflyMX(ApiSimulator):
     )  # fmt: skip
 
     def refusal(self, request: Request) -> Answer | None:
-        if not self._issuer.admits(request.bearer):
+        if not self._door.admits(request):
             said = {"field": "base", "code": "unauthorized", "messages": ["The access token is not valid."]}
             return json_answer({"errors": [said]}, 401)
         if not self.says_pages:
@@ -71,22 +70,12 @@ class ButterflyMX(ApiSimulator):
         return "token" if request.path == "/oauth/token" else super().operation(request)
 
     def special(self, request: Request) -> Answer | None:
-        if request.path != "/oauth/token":
-            return None
-        form = dict(parse_qsl(request.body.decode()))
-        pair = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
-        in_form = (form.get("client_id"), form.get("client_secret")) == (CLIENT_ID, CLIENT_SECRET)
-        if not in_form and request.header("authorization") != f"Basic {pair}":
-            return json_answer({"error": "invalid_client"}, 401)
-        if (form.get("grant_type"), form.get("refresh_token")) != ("refresh_token", REFRESH_TOKEN):
-            return json_answer({"error": "invalid_grant"}, 401)
-        token = self._issuer.issue()
-        seconds = int(LIFETIME.total_seconds())
-        return json_answer({"access_token": token.value, "token_type": "Bearer", "expires_in": seconds,
-            "refresh_token": REFRESH_TOKEN})  # fmt: skip
+        return self._door.issues(request)
 
     def start(self) -> None:
-        self._issuer = TokenIssuer(self.clock, lifetime=LIFETIME, prefix="butterfly")
+        issuer = TokenIssuer(self.clock, lifetime=LIFETIME, prefix="butterfly")
+        self._door = OAuthDoor("/oauth/token", CLIENT_ID, CLIENT_SECRET, issuer, ("refresh_token",),
+                               refresh=REFRESH_TOKEN, lifetime_s=int(LIFETIME.total_seconds()))  # fmt: skip
         super().start()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from propexo_connect.simulators.api import ApiSimulator, Equal, Paged, Params, Refused, Route, insert_all
+from propexo_connect.simulators.doors import BearerDoor
 from propexo_connect.simulators.fiction import PLACES, Fiction, iso
 from propexo_connect.simulators.population import Population, Record, Version
 from propexo_connect.simulators.simulation import Simulation
@@ -49,6 +50,7 @@ class OwnLogins:
 class Kisi(ApiSimulator):
     """Kisi on loopback."""
 
+    door = BearerDoor(KEY, "KISI-LOGIN")
     style = RangeStyle(default=10, cap=250, over_cap="refuse")
     routes = (
         *(Route(f"/{name}", name) for name in ("organizations", "places", "locks", "groups", "users", "members",
@@ -59,9 +61,7 @@ class Kisi(ApiSimulator):
     )  # fmt: skip
 
     def refusal(self, request: Request) -> Answer | None:
-        if request.header("authorization") != f"KISI-LOGIN {KEY}":
-            return self.refused(401, "Wrong email address or password.")
-        return None
+        return None if self.door.admits(request) else self.refused(401, "Wrong email address or password.")
 
     def refused(self, status: int, message: str) -> Answer:
         return json_answer({"error": message, "code": f"afc{status}"}, status)

@@ -9,13 +9,13 @@ Limits   25 requests a second, as in test mode; 429 with the type rate_limit.
 Refusals {"error":{"type","message"}}. Unknown parameters are refused, so that a misspelt filter is seen.
 """
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from propexo_connect.simulators.api import Allowance, ApiSimulator, DateRange, Equal, Params, Refused, Route
+from propexo_connect.simulators.doors import BasicDoor, BearerDoor
 from propexo_connect.simulators.fiction import Fiction
 from propexo_connect.simulators.population import Population, Record, Version
 from propexo_connect.simulators.simulation import Simulation
@@ -70,6 +70,7 @@ def listed(name: str, *filters: Any, path: str = "", **more: Any) -> Route:
 class Stripe(ApiSimulator):
     """Stripe on loopback."""
 
+    doors = (BearerDoor(KEY), BasicDoor(KEY))
     style = LastIdStyle(extra={"object": "list"})
     refuses_unknown = True
     always_known = ("_account", "ending_before")
@@ -95,8 +96,7 @@ class Stripe(ApiSimulator):
         )
 
     def refusal(self, request: Request) -> Answer | None:
-        basic = f"Basic {base64.b64encode(f'{KEY}:'.encode()).decode()}"
-        if request.header("authorization") not in {f"Bearer {KEY}", basic}:
+        if not any(door.admits(request) for door in self.doors):
             return self.refused(401, "Invalid API Key provided.")
         if request.header("stripe-account") not in {None, OWN, CONNECTED}:
             return self.refused(403, "The key has no access to this account.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,7 @@ from propexo_connect.connectors.butterflymx import connector
 from propexo_connect.model.errors import CredentialsRefused
 from propexo_connect.model.tile import Tile
 from propexo_connect.simulators.butterflymx import REFRESH_TOKEN, ButterflyMX, simulation
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, every_record_once, reading
 from propexo_connect_tests.http.doubles import NOON, ManualClock
 
@@ -33,6 +35,10 @@ def names() -> list[str]:
 @pytest.mark.parametrize("name", names())
 def test_every_record_of_a_stream_is_read_once(butterfly: Reader, name: str) -> None:
     every_record_once(butterfly, name, "id")
+
+
+def test_every_value_lands_in_its_declared_type(butterfly: Reader, tmp_path: Path) -> None:
+    every_stream_lands(butterfly, tmp_path)
 
 
 def test_a_list_takes_one_request_a_page(butterfly: Reader) -> None:

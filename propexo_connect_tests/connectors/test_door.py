@@ -1,6 +1,7 @@
 """The DOOR connector against an honest stand-in of its API."""
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from propexo_connect.connectors.door import connector
 from propexo_connect.model.errors import CredentialsRefused
 from propexo_connect.simulators.door import simulation
 from propexo_connect.simulators.faults import Fault, Reply
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, every_record_once, reading
 from propexo_connect_tests.http.doubles import ManualClock
 
@@ -30,6 +32,10 @@ def names() -> list[str]:
 @pytest.mark.parametrize("name", names())
 def test_every_record_of_a_stream_is_read_once(door: Reader, name: str) -> None:
     every_record_once(door, name, KEYS.get(name, "uuid"))
+
+
+def test_every_value_lands_in_its_declared_type(door: Reader, tmp_path: Path) -> None:
+    every_stream_lands(door, tmp_path)
 
 
 def test_a_token_leads_on_and_its_absence_ends(door: Reader) -> None:

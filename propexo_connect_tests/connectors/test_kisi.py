@@ -1,6 +1,7 @@
 """The Kisi connector against an honest stand-in of its API."""
 
 from collections.abc import Generator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from propexo_connect.model.errors import CredentialsRefused, TerminalError
 from propexo_connect.simulators.api import insert_all
 from propexo_connect.simulators.kisi import KEY, simulation
 from propexo_connect.simulators.population import Population
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, every_record_once, reading
 
 
@@ -27,6 +29,10 @@ def names() -> list[str]:
 @pytest.mark.parametrize("name", names())
 def test_every_record_of_a_stream_is_read_once(kisi: Reader, name: str) -> None:
     every_record_once(kisi, name, "id")
+
+
+def test_every_value_lands_in_its_declared_type(kisi: Reader, tmp_path: Path) -> None:
+    every_stream_lands(kisi, tmp_path)
 
 
 def test_a_short_page_is_the_last(kisi: Reader) -> None:

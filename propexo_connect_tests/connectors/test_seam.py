@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -13,6 +14,7 @@ from propexo_connect.model.tile import Tile
 from propexo_connect.simulators.api import insert_all
 from propexo_connect.simulators.population import Population
 from propexo_connect.simulators.seam import KEY, TOKEN, WORKSPACE, simulation
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, every_record_once, key_of, reading
 from propexo_connect_tests.http.doubles import NOON
 
@@ -38,6 +40,10 @@ def sent(reader: Reader, name: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", [name for name in names() if name != "events"])
 def test_every_record_of_a_stream_is_read_once(seam: Reader, name: str) -> None:
     every_record_once(seam, name, seam.stream(name).key[0])
+
+
+def test_every_value_lands_in_its_declared_type(seam: Reader, tmp_path: Path) -> None:
+    every_stream_lands(seam, tmp_path)
 
 
 def test_all_events_are_read_although_the_vendor_cuts_a_range_at_500(seam: Reader) -> None:

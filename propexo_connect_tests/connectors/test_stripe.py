@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,11 +10,13 @@ import pytest
 
 from propexo_connect.connectors.stripe import connector
 from propexo_connect.model.errors import CredentialsRefused
+from propexo_connect.model.ledger import Reading
 from propexo_connect.model.tile import Tile
 from propexo_connect.simulators.faults import Fault, Reply
 from propexo_connect.simulators.stripe import CONNECTED, KEY, simulation
+from propexo_connect_tests.connectors.landing import Landing, every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, reading
-from propexo_connect_tests.http.doubles import NOON
+from propexo_connect_tests.http.doubles import NOON, ManualClock
 
 DAY = timedelta(days=1)
 YESTERDAY = Tile(NOON - DAY, NOON)
@@ -47,6 +50,10 @@ def test_every_record_of_a_stream_is_read_once(stripe: Reader, name: str) -> Non
     """Each page of at most a hundred takes one request; of events there are those of 30 days."""
     assert stripe.keys(name) == sorted((str(key),) for key in own(stripe, name))
     assert stripe.simulator.counts()[name] == max(1, -(-len(own(stripe, name)) // 100))
+
+
+def test_every_value_lands_in_its_declared_type(stripe: Reader, tmp_path: Path) -> None:
+    every_stream_lands(stripe, tmp_path)
 
 
 def test_children_are_read_through_their_parents(stripe: Reader) -> None:
@@ -89,6 +96,27 @@ def test_a_charge_that_changed_lands_as_it_is_now(stripe: Reader) -> None:
     assert any(held[record["id"]]["created"] < (NOON - 30 * DAY).timestamp() for record in found), (
         "an old charge that changed lately is among them"
     )
+
+
+def test_an_old_charge_that_is_refunded_changes_in_the_next_sync(tmp_path: Path) -> None:
+    """Two events of a minute; the newer one is what the charge is."""
+    clock = ManualClock()
+    with reading(connector, simulation, clock=clock) as reader:
+        landing = Landing(reader, tmp_path)
+        landing.sync("charges")
+        held = reader.simulator.population
+        charge = next(record for record in own(reader, "charges").values() if not record["refunded"])
+        for minute, refunded in ((30, False), (31, True)):
+            at = NOON + timedelta(minutes=minute)
+            changed = {**charge, "refunded": refunded, "amount_refunded": charge["amount"] if refunded else 1}
+            event = {"id": f"evt_9{minute}", "object": "event", "created": int(at.timestamp()),
+                     "type": "charge.refunded", "data": {"object": changed}}  # fmt: skip
+            held.insert("events", event, key=f"evt_9{minute}")
+        clock.advance(3600)
+        result = landing.sync("charges", reading=Reading.RECURRING)["charges"]
+        assert (result.counts.changed, result.counts.new) == (1, 0)
+        sql = f"select refunded, amount_refunded from landing.charges where id = '{charge['id']}'"
+        assert landing.rows(sql) == [(True, charge["amount"])]
 
 
 def test_a_refund_that_changes_is_no_charge(stripe: Reader) -> None:
