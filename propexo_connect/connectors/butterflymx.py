@@ -1,6 +1,6 @@
 """ButterflyMX: buildings, units, tenants, access points, keys, door openings, calls.
 
-API      v4; apidocs.butterflymx.com, read 2026-11. A sandbox has the same API at addresses of its own.
+API      v4, as apidocs.butterflymx.com tells. A sandbox has the same API at addresses of its own.
 Auth     OAuth 2 with a client that the vendor gives out: a refresh token that does not expire is exchanged
          for access tokens of 24 hours. What a list holds depends on the user: a building's admin sees the
          buildings that he manages, a tenant his own units.

@@ -1,6 +1,6 @@
 """Stripe: charges, refunds, disputes, payouts and their lines, customers, invoices, subscriptions, events.
 
-API      v1; docs.stripe.com/api, read 2026-11.
+API      v1, as docs.stripe.com/api and a public connector tell; events by type as read 2026-11.
 Auth     a secret key or, better, a restricted one (read only, per resource), as Bearer. Stripe-Account names
          a connected account. Stripe-Version is the account's own unless set.
 Limits   about 100 operations a second live, 25 in test mode; 429 with lock_timeout or rate_limit.
