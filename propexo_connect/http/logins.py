@@ -96,6 +96,14 @@ def _address(template: str, names: Names) -> str:
     return _needed(_needed(template, names), names)
 
 
+def _origin(address: str) -> str:
+    """Scheme, host and port of an address: a client of it follows the address to the letter."""
+    try:
+        return str(httpx.URL(address).copy_with(raw_path=b"/", fragment=None))
+    except httpx.InvalidURL:
+        return address  # the client says what is wrong with it
+
+
 def _needed(template: str, names: Names) -> str:
     found = fill_text(template, names)
     if found is None:
@@ -200,8 +208,8 @@ class TokenLogin(BearerLogin):
             body = urlencode(_texts(fill(plan.form, self._names))).encode()
             headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
         is_whole = "://" in address
-        call = Call(plan.method, "" if is_whole else address, body=body, headers=headers, is_public=True)
-        return call, address if is_whole else ""
+        call = Call(plan.method, address, body=body, headers=headers, is_public=True)
+        return call, _origin(address) if is_whole else ""
 
     def _oauth_call(self, plan: OAuth, kept: Kept | None) -> tuple[Call, str]:
         names = self._names
@@ -227,7 +235,8 @@ class TokenLogin(BearerLogin):
             body, headers["Content-Type"] = msgspec.json.encode(form), "application/json"
         else:
             body, headers["Content-Type"] = urlencode(form).encode(), "application/x-www-form-urlencoded"
-        return Call("POST", "", body=body, headers=headers, is_public=True), _address(plan.url, names)
+        address = _address(plan.url, names)
+        return Call("POST", address, body=body, headers=headers, is_public=True), _origin(address)
 
     def _read(self, answer: Answer, client: HttpClient, kept: Kept | None) -> Kept:
         plan = self._plan
