@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from propexo_connect.connectors.api.walk import STAR, Walk
 from propexo_connect.connectors.api.xml import rows_of
 from propexo_connect.http.auth import ASK_FOR_THE_RIGHT, CHECK_CREDENTIALS, TokenRefused
 from propexo_connect.http.client import Answer
@@ -84,6 +85,10 @@ class Reading:
         records = asking.records if asking.records is not None else api.records
         self._records = records
         takes = "one" if asking.single else "either" if asking.one_or_many else "array"
+        self._walk: Walk | None = None
+        if STAR in steps(records) and self._format == "json":
+            self._walk = Walk(records, asking.carry)
+            records, takes = self._walk.outer, "either"
         self._envelope = Envelope(
             steps(records), absent_is_empty=asking.absent == "empty", takes=takes, **in_body
         )
@@ -133,7 +138,10 @@ class Reading:
         if self._format == "xml":
             path = steps(self._records)
             return Opened(rows_of(answer.body, path, absent_is_empty=self._absent_is_empty), {})
-        return self._envelope.open(below(answer) if self._is_graphql else answer.body)
+        opened = self._envelope.open(below(answer) if self._is_graphql else answer.body)
+        if self._walk is None:
+            return opened
+        return Opened(self._walk.records(opened.records), opened.values)
 
     def _with_headers(self, values: Mapping[str, Scalar], answer: Answer) -> dict[str, Scalar]:
         told: dict[str, Scalar] = dict.fromkeys(self._names)

@@ -27,6 +27,8 @@ class Asking:
         single: the answer is one record, not an array. keyed: a mapping from keys to records.
         absent: what it means when there is nothing at `records`: no records, or a failure.
         one_or_many: a lone record may come without its list.
+        carry: where `records` goes through lists by stars (`leases.lease.*.rows`), what the elements on the
+            way tell each record: `{"leaseId": "1.id"}` is the id of the element at the first star.
         form at: how records are written.
     """
 
@@ -43,6 +45,7 @@ class Asking:
     single: bool = False
     absent: Literal["fault", "empty"] = "fault"
     one_or_many: bool = False
+    carry: Mapping[str, Path] = field(default_factory=dict[str, Path])
     format: Format | None = None
     paging: AnyPaging | None = None
     faults: Faults = ()
