@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo dev test check format bench torture schema clean
+.PHONY: demo dev test check format bench torture schema docs clean
 
 demo: $(READY)
 	$(BIN)/python -m propexo_connect.demo
@@ -32,6 +32,9 @@ torture: $(READY)
 
 schema: $(READY)
 	$(BIN)/python -m propexo_connect.connection.schema
+
+docs: $(READY)
+	$(BIN)/python -m propexo_connect.cli.pages
 
 clean:
 	rm -rf $(VENV) .demo .dagster .bench

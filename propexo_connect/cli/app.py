@@ -5,25 +5,33 @@ Exit codes: 0 all is well, 1 something a person must look at, 2 the command was 
 
 import os
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from propexo_connect.cli import catalogue
+from propexo_connect.cli.simulate import simulate
 from propexo_connect.connection.folder import load_connections
 from propexo_connect.connection.parse import Connection
 from propexo_connect.connection.problem import close
 from propexo_connect.connection.secret import resolve_secrets
+from propexo_connect.connectors.api import ApiConfig, ApiConnector
+from propexo_connect.connectors.api.explain import explain as explain_plan
 from propexo_connect.connectors.base import Source
 from propexo_connect.model.clock import SystemClock
-from propexo_connect.model.errors import ConnectError, UnknownName
+from propexo_connect.model.errors import ConfigurationError, ConnectError, UnknownName
+from propexo_connect.model.tile import Tile
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=True, help=__doc__.splitlines()[0] if __doc__ else None
 )
+app.add_typer(catalogue.app, name="connectors")
+app.command()(simulate)
 
 Folder = Annotated[Path, typer.Option("--connections", help="The folder of the connection files.")]
 Name = Annotated[str, typer.Argument(help="The connection's name.")]
@@ -63,6 +71,33 @@ def discover(name: Name, connections: Folder = Path("connections")) -> None:
             escape(stream.name), ", ".join(stream.key), str(len(stream.fields)), escape(stream.description)
         )
     _out.print(table)
+
+
+@app.command()
+def explain(
+    name: Name,
+    stream: Annotated[str | None, typer.Argument(help="One stream; by default all that are copied.")] = None,
+    days: Annotated[int, typer.Option(min=1, help="The tile that is explained: the last days.")] = 1,
+    whole: Annotated[bool, typer.Option("--whole", help="Explain a whole read instead of a tile.")] = False,
+    connections: Folder = Path("connections"),
+) -> None:
+    """Tell in words which requests a sync would make; nothing is sent, no secret is needed."""
+    connection = _connection(connections, name)
+    if not isinstance(connection.connector, ApiConnector):
+        raise ConfigurationError(
+            f"'{connection.connector.name}' is not read by a plan of requests",
+            expected="a connection to an HTTP API",
+        )
+    names = [plan.stream.name for plan in connection.plans]
+    if stream is not None and stream not in names:
+        raise UnknownName(f"the connection copies no stream '{stream}'", remedy=close(stream, names))
+    now = SystemClock().now().replace(microsecond=0)
+    tile = None if whole else Tile(now - timedelta(days=days), now)
+    plan = connection.connector.plan(connection.source_config)
+    config = cast("ApiConfig", connection.source_config)
+    for one in [stream] if stream is not None else names:
+        for line in explain_plan(plan, config, one, tile, now):
+            typer.echo(line)
 
 
 def _connection(folder: Path, name: str) -> Connection:

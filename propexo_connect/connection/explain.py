@@ -103,6 +103,9 @@ def _explained(
         )
     if kind == "extra_forbidden":
         return _unknown(document, path, _names(model) if model else [])
+    if kind == "unexpected_keyword_argument":
+        expected = "a field that this kind of value has"
+        return document.problem(path, f"unknown field {quoted(path[-1])}", expected, "Remove it.")
     value = details["input"]
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         expected = f"{context.get('discriminator', 'one')} of {context.get('expected_tags', 'those known')}"
@@ -150,6 +153,9 @@ def _existing(part: object, details: ErrorDetails) -> FieldPath:
     for number, step in enumerate(details["loc"], 1):
         if _has(place, step):
             place = place[step]  # type: ignore[index]
+        elif isinstance(place, Mapping) and isinstance(step, int) and step < len(place):
+            step = list(place)[step]  # named things that are read as a list  # noqa: PLW2901
+            place = place[step]
         elif not (
             # the missing field itself, or a name in a list that stands for a mapping
             (details["type"] == "missing" and number == len(details["loc"]))

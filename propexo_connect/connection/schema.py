@@ -87,10 +87,10 @@ _STREAM_NAMES: list[Schema] = [
 
 def _variant(role: Role, name: str, title: str, model: type[BaseModel], definitions: Schema) -> Schema:
     """The settings of one connector: references are welcome everywhere, secrets may be nothing else."""
-    prefix = f"{role.section}.{name}."
-    schema = model.model_json_schema(ref_template=f"#/$defs/{prefix}{{model}}")
-    for inner, definition in schema.pop("$defs", {}).items():
-        definitions[prefix + inner] = _open(definition)
+    schema, inner = _with_definitions(model, f"{role.section}.")
+    if any(definitions.get(label, definition) != definition for label, definition in inner.items()):
+        schema, inner = _with_definitions(model, f"{role.section}.{name}.")
+    definitions |= inner
     properties = {field: _open_value(value) for field, value in schema.get("properties", {}).items()}
     selector = {"const": name, "description": title}
     return {
@@ -100,6 +100,12 @@ def _variant(role: Role, name: str, title: str, model: type[BaseModel], definiti
         "required": [role.selector, *schema.get("required", [])],
         "additionalProperties": schema.get("additionalProperties", False),
     }
+
+
+def _with_definitions(model: type[BaseModel], prefix: str) -> tuple[Schema, dict[str, Schema]]:
+    """A model's schema, and what it refers to, named with a prefix; who shares models shares those."""
+    schema = model.model_json_schema(ref_template=f"#/$defs/{prefix}{{model}}")
+    return schema, {prefix + label: _open(inner) for label, inner in schema.pop("$defs", {}).items()}
 
 
 def _open(schema: Schema) -> Schema:
@@ -133,7 +139,7 @@ def _open_value(schema: Schema) -> Schema:
     if schema.get("type") in {"object", "null"} or "$ref" in schema:
         return schema
     about = {key: schema.pop(key) for key in ("title", "description", "default", "examples") if key in schema}
-    if "wdhms" in str(schema.get("pattern")) and "default" in about:
+    if "wdhms" in str(schema.get("pattern")) and about.get("default") is not None:
         about["default"] = duration_text(TypeAdapter(timedelta).validate_python(about["default"]))
     return {**about, "anyOf": [schema, _REFERENCE]}
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import PurePath
 from typing import Any, TypeVar, get_args
 
@@ -157,6 +158,8 @@ class _Reading:
             return self.model(value, place)
         if isinstance(value, Mapping):
             return self._mapping(value, place)
+        if is_dataclass(value) and not isinstance(value, type):
+            return self._mapping({field.name: getattr(value, field.name) for field in fields(value)}, place)
         if isinstance(value, list | tuple | set | frozenset):
             return [self._plain(part, (*place, number)) for number, part in enumerate(value)]
         return value

@@ -42,6 +42,7 @@ from propexo_connect.simulators.happyco_reading import Reading
 from propexo_connect.simulators.happyco_schema import OPERATIONS, SDL
 from propexo_connect.simulators.kit import LOOPBACK, Simulator
 from propexo_connect.simulators.population import Population
+from propexo_connect.simulators.simulation import Simulation
 from propexo_connect.simulators.tokens import TokenIssuer
 from propexo_connect.simulators.wire import Answer, Request, json_answer
 
@@ -168,6 +169,14 @@ def _twice(message: str) -> tuple[Json, Json]:
         {"message": message, "extensions": {"code": "UNAUTHENTICATED"}},
         {"message": f"Failed to fetch from subgraph: {message}", "extensions": {"code": "UNAUTHENTICATED"}},
     )
+
+
+simulation = Simulation(
+    "happyco",
+    HappyCo,
+    happyco_demo_population,
+    {"email": Credentials().email, "password": Credentials().password},
+)
 
 
 # running

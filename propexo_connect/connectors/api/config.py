@@ -53,7 +53,7 @@ def names_of(config: ApiConfig) -> dict[str, object]:
     """The settings as templates call them, secrets in plain text; `secrets` and `settings` come flat."""
     names: dict[str, object] = {}
     for name in type(config).model_fields:
-        value = getattr(config, name)
+        value = getattr(config, name, None)
         if isinstance(value, Mapping) and name in {"secrets", "settings"}:
             names |= {str(key): _plain(part) for key, part in value.items()}
         else:

@@ -104,7 +104,7 @@ def call_of(api: Api, asking: Asking, path: str, names: Names, added: Iterable[A
     filled = fill_text(_escaped(path), _Quoting(known))
     if filled is None:
         raise ConfigurationError(f"the path {path} refers to something without a value")
-    method = "POST" if asking.query and asking.method == "GET" else asking.method
+    method = asking.method or ("GET" if body is None else "POST")
     return Call(method, filled, body=body, headers=headers, encoded_query=encoded(params, api.literal))
 
 

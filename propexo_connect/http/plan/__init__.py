@@ -29,7 +29,7 @@ from propexo_connect.http.plan.paging import (
     Relay,
     Tokens,
 )
-from propexo_connect.http.plan.stream import ApiStream, Changes, Each, Parent
+from propexo_connect.http.plan.stream import ApiStream, Changes, Each, Hides, Parent
 
 __all__ = [
     "AnyLogIn",
@@ -45,6 +45,7 @@ __all__ = [
     "Fault",
     "Faults",
     "Headers",
+    "Hides",
     "LastId",
     "Links",
     "Login",

@@ -21,6 +21,7 @@ class Asking:
     """A request as a template, and the way into its answer; None leaves it to the API's defaults.
 
     Args:
+        method: POST where there is a body, GET else, when it is left empty.
         body: a JSON body, or the text of one. form: a form. xml: an XML body (SOAP). query: a GraphQL query.
         records: where the array of records stands; for XML the path of element names, * is any.
         unwrap: the key (or path) that each element wraps its record in; elements without it are bare.
@@ -29,10 +30,10 @@ class Asking:
         one_or_many: a lone record may come without its list.
         carry: where `records` goes through lists by stars (`leases.lease.*.rows`), what the elements on the
             way tell each record: `{"leaseId": "1.id"}` is the id of the element at the first star.
-        form at: how records are written.
+        format: how records are written.
     """
 
-    method: str = "GET"
+    method: str = ""
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Mapping[str, Any] | str | None = None

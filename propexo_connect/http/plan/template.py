@@ -1,7 +1,8 @@
 """Text with placeholders: `{client_id}`, `{parent.Id}`, `{start}`; and JSON made of such texts.
 
 A name stands for a setting of the connection, a field of the parent's record, or what the engine knows of
-the request (`ENGINE_NAMES`). Braces around anything else are braces, so JSON and GraphQL need no escapes.
+the request (`ENGINE_NAMES`). Braces around anything else are braces, also those of `${NAME}`, so JSON and
+GraphQL need no escapes.
 `{name?}` is empty where the name has no value; what refers to a name without a value otherwise is left
 out: a parameter, a header, an entry of a body.
 """
@@ -14,7 +15,7 @@ import msgspec
 
 from propexo_connect.model.errors import ConfigurationError
 
-PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)(\?)?\}")
+PLACEHOLDER = re.compile(r"(?<!\$)\{([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)(\?)?\}")
 
 ENGINE_NAMES = frozenset(
     {"start", "end", "filter", "size", "offset", "page", "cursor", "fields", "now", "each", "token", "part"}
