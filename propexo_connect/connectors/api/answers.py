@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -108,7 +109,7 @@ class Reading:
             raise VendorFault(f"answered {answer.status} where records were expected")
         opened = self._opened(answer, below)
         return Fetched(
-            Opened(opened.records, self._with_headers(opened.values, answer)),
+            Opened(opened.records, self._with_headers(opened.values, answer), opened.is_beside),
             answer.headers,
             answer.read_at,
             answer.where,
@@ -131,7 +132,7 @@ class Reading:
         told: dict[str, Scalar] = dict.fromkeys(self._names)
         told |= values
         for name, header in self._in_headers.items():
-            told[name] = _linked(answer.headers) if header == "Link" else answer.headers.get(header)
+            told[name] = _linked(answer.headers) if header == "Link" else _bare(answer.headers.get(header))
         return told
 
 
@@ -144,6 +145,12 @@ def values_of(paging: AnyPaging) -> dict[str, Path]:
     names = ("total", "pages", "next", "has_more", "end")
     found = {name: getattr(paging, name, None) for name in names}
     return {name: path for name, path in found.items() if path is not None}
+
+
+def _bare(value: str | None) -> str | None:
+    """A header's value; of a range (`0-99/250`) the number of all."""
+    found = re.fullmatch(r"\s*(?:items )?(?:\d+-\d+|\*)/(\d+)\s*", value or "")
+    return found[1] if found else value
 
 
 def _linked(headers: httpx.Headers) -> str | None:

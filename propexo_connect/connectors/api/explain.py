@@ -72,7 +72,7 @@ def _reading(api: Api, spec: ApiStream, request: Request, names: Names, now: dat
     asking: Asking = spec.changes if is_changes and spec.changes is not None else spec
     path = spec.changes.path if is_changes and spec.changes is not None else spec.path
     given: AnyFilter | None = spec.changes.filter if is_changes and spec.changes is not None else spec.filter
-    paging = asking.paging or api.paging
+    paging = api.paging_of(asking)
     ranges = list(pieces(given, request, names, now))
     for piece in ranges[:3]:
         yield f"    {request_text(api, asking, path, given, paging, piece, names)}"

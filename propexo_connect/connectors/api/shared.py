@@ -8,6 +8,7 @@ from tempfile import TemporaryFile
 from propexo_connect.connectors.base import JsonPage
 from propexo_connect.http.context import Context
 from propexo_connect.http.retry import heed_stop
+from propexo_connect.model.errors import Stalled
 
 _LOOK_EVERY_S = 0.1
 
@@ -62,8 +63,11 @@ class SharedRead:
     def close(self) -> None:
         """Let the pages go."""
         with self._changed:
+            if not self._is_over:
+                self._error = Stalled("reading was cancelled")
             self._is_over = True
             self._file.close()
+            self._changed.notify_all()
 
     def _fetch(self) -> None:
         try:

@@ -10,7 +10,7 @@ from propexo_connect.http.plan.faults import Faults
 from propexo_connect.http.plan.fields import Fields
 from propexo_connect.http.plan.paging import AnyPaging, OnePage
 from propexo_connect.http.plan.paths import Path
-from propexo_connect.http.plan.stream import ApiStream, Changes, Format
+from propexo_connect.http.plan.stream import ApiStream, Asking, Changes, Format
 from propexo_connect.http.plan.template import ENGINE_NAMES, names_in
 from propexo_connect.http.plan.value import value
 from propexo_connect.model.errors import UnknownName
@@ -94,6 +94,12 @@ class Api:
     def log_ins(self) -> tuple[AnyLogIn, ...]:
         """The ways to log in, one or several."""
         return self.auth if isinstance(self.auth, tuple) else (self.auth,)
+
+    def paging_of(self, asking: Asking) -> AnyPaging:
+        """How the pages of a request go on; a single record has none."""
+        if asking.paging is not None:
+            return asking.paging
+        return OnePage() if asking.single else self.paging
 
     def stream(self, name: str) -> ApiStream:
         """The stream of this name.

@@ -338,6 +338,13 @@ def test_a_value_that_must_be_asked_for_first_is_asked_for_once() -> None:
         assert vendor.vendor.queries[-1] == {"organization": "o-1"}
 
 
+def test_the_address_may_hold_settings() -> None:
+    """Rent Manager has a host for each customer."""
+    with bench(lambda _: OK, settings={"url": "https://{user}.api.example.com/v2"}) as vendor:
+        vendor.ids()
+        assert vendor.vendor.requests[0].url.host == "pat.api.example.com"
+
+
 def test_a_setting_without_a_value_is_told_before_anything_is_sent() -> None:
     with (
         pytest.raises(ConfigurationError, match="needs a value"),

@@ -106,6 +106,18 @@ def test_a_start_position_counts_from_one_within_a_query_language() -> None:
         assert len(vendor.vendor.requests) == 3
 
 
+def test_a_range_in_a_header_tells_the_total() -> None:
+    """Kisi: X-Collection-Range: 0-99/250."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        start = int(query(request)["offset"])
+        return answered(cut(ALL, start, 100), headers={"X-Collection-Range": f"{start}-{start + 99}/251"})
+
+    with bench(handler, paging=Offsets(100, total="header:X-Collection-Range")) as vendor:
+        assert sorted(vendor.ids()) == ONE_TO_251
+        assert len(vendor.vendor.requests) == 3
+
+
 def test_odata_skips_and_counts() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         asked = query(request)
@@ -332,6 +344,13 @@ def test_a_single_object_is_one_record() -> None:
         ApiStream("things", "/me", "id", single=True, records="account"),
     ) as vendor:
         assert vendor.ids() == [7]
+
+
+def test_a_single_object_is_not_asked_for_in_pages() -> None:
+    stream = ApiStream("things", "/me", "id", single=True)
+    with bench(lambda _: answered({"id": 7}), stream, paging=Offsets(10)) as vendor:
+        assert vendor.ids() == [7]
+        assert vendor.vendor.queries == [{}]
 
 
 def test_a_list_of_one_may_come_as_an_object() -> None:
