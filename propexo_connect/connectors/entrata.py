@@ -35,7 +35,9 @@ from propexo_connect.http.plan import (
 class EntrataConfig(ApiConfig):
     """A client company of Entrata, by an API key that is granted the methods below."""
 
-    url: str = Setting(default="https://apis.entrata.com/ext/orgs", description="Address of the gateway.")
+    url: str = Setting(
+        default="https://apis.entrata.com/ext/orgs/{organization}/v1", description="Address of the gateway."
+    )
     organization: str = Setting(description="The client's subdomain: `acme` of acme.entrata.com.")
     api_key: SecretStr = Setting(description="The API key.")
     lead_event_types: str | None = Setting(
@@ -205,7 +207,6 @@ def plan(config: EntrataConfig) -> Api:
     return Api(
         STREAMS,
         Headers({"X-Api-Key": "{api_key}"}),
-        url="{url}/{organization}/v1",
         fields=FIELDS,
         paging=OnePage(),
         faults=(

@@ -24,7 +24,8 @@ from propexo_connect.http.plan import Api, ApiStream, Between, Budget, Fault, Lo
 class RentManagerConfig(ApiConfig):
     """A Rent Manager company, by a user with API Access and the right to view."""
 
-    url: str = Setting(description="The company's address: https://CORPID.api.rentmanager.com.")
+    url: str = Setting(default="https://{corp_id}.api.rentmanager.com", description="Address of the API.")
+    corp_id: str = Setting(description="The company's id, the first part of its address.")
     user: str = Setting(description="Name of a user with API Access.")
     password: SecretStr = Setting(description="The user's password; it must not wait to be reset.")
     location_id: int | None = Setting(default=None, description="The location to log in to.")

@@ -23,7 +23,10 @@ from propexo_connect.http.plan import Api, ApiStream, Basic, Between, Budget, Nu
 class RentvineConfig(ApiConfig):
     """A Rentvine account, by an access key with the right to view."""
 
-    url: str = Setting(description="The account's address: https://ACCOUNT.rentvine.com/api/manager.")
+    url: str = Setting(
+        default="https://{account}.rentvine.com/api/manager", description="Address of the API."
+    )
+    account: str = Setting(description="The account's name, the first part of its address.")
     access_key: str = Setting(description="The access key (Settings, Users, Roles and API).")
     secret: SecretStr = Setting(description="The key's secret.")
     requests_per_second: int = Setting(

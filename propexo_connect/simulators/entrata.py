@@ -347,5 +347,5 @@ def _posted(made: Fiction) -> dict[str, str]:
 
 simulation = Simulation(
     "entrata", Entrata, entrata_demo_population,
-    {"organization": ORGANIZATION, "api_key": API_KEY, "lead_event_types": "17"}, path="/ext/orgs",
+    {"organization": ORGANIZATION, "api_key": API_KEY, "lead_event_types": "17"}, path=BASE,
 )  # fmt: skip

@@ -270,5 +270,5 @@ def _naive(at: datetime) -> str:
 
 simulation = Simulation(
     "rent_manager", RentManager, rent_manager_demo_population,
-    {"user": USER, "password": PASSWORD, "location_id": LOCATION},
+    {"corp_id": "example", "user": USER, "password": PASSWORD, "location_id": LOCATION},
 )  # fmt: skip

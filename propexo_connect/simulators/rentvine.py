@@ -132,5 +132,9 @@ def _spaced(at: datetime) -> str:
 
 
 simulation = Simulation(
-    "rentvine", Rentvine, rentvine_demo_population, {"access_key": ACCESS_KEY, "secret": SECRET}, path=BASE
+    "rentvine",
+    Rentvine,
+    rentvine_demo_population,
+    {"account": "example", "access_key": ACCESS_KEY, "secret": SECRET},
+    path=BASE,
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from propexo_connect.model.errors import TerminalError
 from propexo_connect.model.tile import Request, Tile
 from propexo_connect.simulators.entrata import API_KEY, BASE, METHODS, Entrata, simulation
 from propexo_connect.simulators.faults import Fault, Reply
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, reading
 from propexo_connect_tests.http.doubles import NOON
 
@@ -29,6 +31,11 @@ def entrata() -> Generator[Reader]:
 def asked(reader: Reader, name: str) -> list[dict[str, Any]]:
     """The methods of a stream's requests, with their parameters."""
     return [orjson.loads(request.body)["method"] for request in reader.simulator.requests_for(name)]
+
+
+def test_every_value_lands_in_its_declared_type(entrata: Reader, tmp_path: Path) -> None:
+    """Nothing is a misfit, and a second sync changes nothing."""
+    every_stream_lands(entrata, tmp_path)
 
 
 @pytest.mark.parametrize("name", [stream.name for stream in STREAMS if stream.key])

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from propexo_connect.model.errors import CredentialsRefused
 from propexo_connect.model.tile import Request, Tile
 from propexo_connect.simulators.api import Allowance
 from propexo_connect.simulators.propertyware import BASE, HEADERS, Propertyware, simulation
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, every_record_once, reading
 from propexo_connect_tests.http.doubles import NOON
 
@@ -23,6 +25,11 @@ def propertyware() -> Generator[Reader]:
     """The demo population, opened for reading."""
     with reading(connector, simulation) as reader:
         yield reader
+
+
+def test_every_value_lands_in_its_declared_type(propertyware: Reader, tmp_path: Path) -> None:
+    """Nothing is a misfit, and a second sync changes nothing."""
+    every_stream_lands(propertyware, tmp_path)
 
 
 @pytest.mark.parametrize("name", [stream.name for stream in STREAMS if stream.name != "documents"])

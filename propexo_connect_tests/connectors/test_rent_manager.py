@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import orjson
@@ -11,6 +12,7 @@ from propexo_connect.connectors.rent_manager import STREAMS, connector
 from propexo_connect.model.errors import ConnectError, CredentialsRefused, PermissionRefused
 from propexo_connect.model.tile import Request, Tile
 from propexo_connect.simulators.rent_manager import PASSWORD, USER, RentManager, simulation
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, reading
 from propexo_connect_tests.http.doubles import NOON, ManualClock
 
@@ -28,6 +30,11 @@ def held(reader: Reader) -> RentManager:
     """The simulator, with its switches."""
     assert isinstance(reader.simulator, RentManager)
     return reader.simulator
+
+
+def test_every_value_lands_in_its_declared_type(rent_manager: Reader, tmp_path: Path) -> None:
+    """Nothing is a misfit, and a second sync changes nothing."""
+    every_stream_lands(rent_manager, tmp_path)
 
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Generator
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from propexo_connect.connectors.rentvine import STREAMS, connector
 from propexo_connect.model.errors import CredentialsRefused
 from propexo_connect.model.tile import Request, Tile
 from propexo_connect.simulators.rentvine import ACCESS_KEY, BASE, SECRET, simulation
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, every_record_once, reading
 from propexo_connect_tests.http.doubles import NOON
 
@@ -22,6 +24,11 @@ def rentvine() -> Generator[Reader]:
     """The demo population, opened for reading."""
     with reading(connector, simulation) as reader:
         yield reader
+
+
+def test_every_value_lands_in_its_declared_type(rentvine: Reader, tmp_path: Path) -> None:
+    """Nothing is a misfit, and a second sync changes nothing."""
+    every_stream_lands(rentvine, tmp_path)
 
 
 @pytest.mark.parametrize(("name", "key"), [(stream.name, stream.keys[0]) for stream in STREAMS])
