@@ -43,14 +43,19 @@ PROPERTY = "propertyCode"
 UNSURE = ("Where its records stand and what identifies them, until `records` and `key` are set.",)
 
 
-def stream_of(name: str, operation: Operation, each: str, days: AnyFilter | None, **asking: Any) -> ApiStream:
+def stream_of(
+    name: str, operation: Operation, each: str, days: AnyFilter | None, in_parts: bool = False, **asking: Any
+) -> ApiStream:
     """The stream of an operation that is called for each property of a setting.
 
     Args:
-        each: the setting. days: the filter of an operation that takes days.
+        each: the setting. days: the filter of an operation that takes days. in_parts: answers come in pages.
     """
     each = "" if operation.once else each
-    key = operation.key if operation.records else (PROPERTY,)
+    key = operation.key
+    if not operation.records:
+        # An answer that is only a part of a property's records must not take the place of another part.
+        key = () if operation.dates or in_parts else (PROPERTY,)
     return ApiStream(
         name,
         key=key if each or operation.records else (),
