@@ -49,6 +49,7 @@ def explain(api: Api, config: ApiConfig, name: str, tile: Tile | None, now: date
     else:
         lines.append("  is read whole")
     lines += _reading(api, spec, request, names, now)
+    lines += [f"  keeps to {limit}" for limit in budget_text(api)]
     lines += [f"  hides: {hides.note}" for hides in spec.hides]
     lines += [f"  not confirmed: {fact}" for fact in spec.unconfirmed]
     if spec.sensitive:

@@ -33,6 +33,7 @@ class SharedRead:
         self._places: list[_Place] = []
         self._error: BaseException | None = None
         self._is_over = False
+        self._reader_count = 0
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._fetch, name="propexo-shared", daemon=True)
         self._thread.start()
@@ -42,8 +43,25 @@ class SharedRead:
         """Whether it ended with an error."""
         return self._error is not None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether all has come and nobody is reading it."""
+        return self._is_over and not self._reader_count
+
+    def enter(self) -> None:
+        """Somebody will read; comes before each `pages`."""
+        with self._changed:
+            self._reader_count += 1
+
     def pages(self, context: Context) -> Iterator[JsonPage]:
         """All pages, those that have come and those that come."""
+        try:
+            yield from self._followed(context)
+        finally:
+            with self._changed:
+                self._reader_count -= 1
+
+    def _followed(self, context: Context) -> Iterator[JsonPage]:
         number = 0
         while True:
             with self._changed:

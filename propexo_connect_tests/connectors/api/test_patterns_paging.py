@@ -1,6 +1,7 @@
 """Every way of paging that vendors have, through the engine; and every way in which they go wrong."""
 
 import json
+import threading
 from typing import Any
 
 import httpx
@@ -41,6 +42,22 @@ def test_offsets_with_a_total_in_a_header_take_one_request_a_page() -> None:
     with bench(by_offset(), paging=Offsets(100, total="header:X-Total-Count")) as vendor:
         assert sorted(vendor.ids()) == ONE_TO_251
         assert [asked["offset"] for asked in vendor.vendor.queries] == ["0", "100", "200"]
+
+
+def test_pages_that_are_independent_are_asked_for_at_once_and_come_in_order() -> None:
+    """As soon as the total is known; two requests must be under way for either to be answered."""
+    meet = threading.Barrier(2, timeout=5)
+    plain = by_offset()
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if query(request)["offset"] != "0":
+            meet.wait()
+        return plain(request)
+
+    paging = Offsets(51, total="header:X-Total-Count")
+    with bench(handler, paging=paging, settings={"in_flight": 2}) as vendor:
+        assert vendor.ids() == ONE_TO_251
+        assert len(vendor.vendor.requests) == 5
 
 
 def test_offsets_advance_by_what_came_where_the_vendor_cuts_pages_in_silence() -> None:
