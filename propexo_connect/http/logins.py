@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ from propexo_connect.http.auth import BearerLogin, Token
 from propexo_connect.http.client import Answer, Call, HttpClient
 from propexo_connect.http.context import Context
 from propexo_connect.http.graphql import GraphQL
+from propexo_connect.http.judging import judge_by
 from propexo_connect.http.plan.auth import (
     TOKEN_LIFE_WITHOUT_WORD,
     AnyLogIn,
@@ -182,6 +183,8 @@ class TokenLogin(BearerLogin):
         else:
             call, address = self._login_call(plan)
         client = self._open_client(address)
+        if isinstance(plan, Login):
+            call = replace(call, judge=judge_by(plan.faults, client.quote))
         try:
             return client.call(call, lambda answer: self._read(answer, client, kept), context)
         except TerminalError as error:

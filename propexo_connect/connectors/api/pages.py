@@ -65,7 +65,7 @@ def read_pages(
         case Offsets():
             return _offsets(paging, fetch, context, size or paging.size, in_flight)
         case Numbered():
-            return _numbered(paging, fetch, context, size or paging.size, in_flight)
+            return _numbered(paging, fetch, context, max(size or paging.size, paging.least), in_flight)
         case Links():
             return _links(paging, fetch, context, size or paging.size, start)
         case Tokens():

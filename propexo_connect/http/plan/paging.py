@@ -69,12 +69,14 @@ class Numbered:
         next: where the next page's number stands, null or absent on the last.
         has_more: where a truth value stands.
         short_is_last: as with `Offsets`.
+        least: the smallest page that the vendor takes; probes ask for no less.
     """
 
     size: int
     page: str = "page"
     limit: str = "per_page"
     first: int = 1
+    least: int = 1
     total: Path | None = None
     pages: Path | None = None
     next: Path | None = None
