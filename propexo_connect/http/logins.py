@@ -36,7 +36,6 @@ from propexo_connect.model.clock import Clock
 from propexo_connect.model.errors import (
     ConfigurationError,
     CredentialsRefused,
-    PermissionRefused,
     TerminalError,
     VendorFault,
 )
@@ -188,7 +187,8 @@ class TokenLogin(BearerLogin):
         try:
             return client.call(call, lambda answer: self._read(answer, client, kept), context)
         except TerminalError as error:
-            if isinstance(error, CredentialsRefused | PermissionRefused | ConfigurationError):
+            # A log-in that is forbidden (403) is not a right that is missing: its client is unknown.
+            if isinstance(error, CredentialsRefused | ConfigurationError):
                 raise
             refusal = CredentialsRefused(error.found, where=error.where, remedy=_CHECK)
         # A log-in that is refused for good must not be tried again by other threads: accounts get locked.

@@ -370,6 +370,15 @@ def test_a_refused_login_is_final_and_asked_for_once() -> None:
     assert door.issued == 1
 
 
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_refused_client_is_about_credentials_whatever_the_status(status: int) -> None:
+    """DOOR answers 403 to a wrong client."""
+    door = Door(lambda _: answered({"error": "unauthorized_client"}, status))
+    auth = OAuth("https://auth.example.com/oauth/token", "{user}", "{api_key}")
+    with bench(door, auth=auth) as vendor, pytest.raises(CredentialsRefused, match=f"answered {status}"):
+        vendor.ids()
+
+
 def test_a_login_without_a_token_in_its_answer_is_told() -> None:
     door = Door(lambda _: answered({"ok": True}))
     with (
