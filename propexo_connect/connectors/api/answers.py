@@ -119,7 +119,7 @@ class Reading:
             raise VendorFault(f"answered {answer.status} where records were expected")
         opened = self._opened(answer, below)
         return Fetched(
-            Opened(opened.records, self._with_headers(opened.values, answer)),
+            Opened(opened.records, self._with_headers(opened.values, answer), opened.is_beside),
             answer.headers,
             answer.read_at,
             answer.where,
