@@ -210,6 +210,22 @@ def test_client_credentials_on_a_host_of_their_own(style: Any) -> None:
         assert (form["client_id"], form["client_secret"]) == ("pat", CANARY)
 
 
+@pytest.mark.parametrize("path", ["/token", "/oauth/token/"])
+def test_a_token_s_address_keeps_its_slash(path: str) -> None:
+    """Some vendors answer only with it, others only without."""
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.host != "auth.example.com":
+            return OK
+        asked.append(request.url.path)
+        return answered({"access_token": "t", "expires_in": 3600})
+
+    with bench(handler, auth=OAuth(f"https://auth.example.com{path}", "{user}", "{api_key}")) as vendor:
+        vendor.ids()
+    assert asked == [path]
+
+
 def test_the_password_grant() -> None:
     door = Door(issued)
     with bench(door, auth=oauth(grant="password", user="{user}", password="{api_key}")) as vendor:
