@@ -103,7 +103,7 @@ API = Api(
 )
 
 connector = ApiConnector(
-    "appfolio", "AppFolio", "Property management", AppFolioConfig, API,
+    "appfolio", "AppFolio", "Property management", AppFolioConfig, API, status="preview",
     cannot=(
         "Deleted records: they leave the lists without a word; only the vendor's webhooks tell.",
         "A range with an end: the vendor knows no upper bound, so a backsync reads from its start to now.",

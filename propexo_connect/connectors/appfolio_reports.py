@@ -132,7 +132,7 @@ def api(config: AppFolioReportsConfig) -> Api:
 
 
 connector = ApiConnector(
-    "appfolio_reports", "AppFolio Reports", "Property management", AppFolioReportsConfig, api,
+    "appfolio_reports", "AppFolio Reports", "Property management", AppFolioReportsConfig, api, status="preview",
     cannot=(
         "Changes by date of change: no report knows it.",
         "Hidden records of the directories of units, tenants, owners and vendors, unless `filters` names the "
