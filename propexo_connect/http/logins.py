@@ -31,6 +31,7 @@ from propexo_connect.http.plan.auth import (
 from propexo_connect.http.plan.instants import read, write
 from propexo_connect.http.plan.paths import at, said
 from propexo_connect.http.plan.template import ABSENT, PLACEHOLDER, Names, fill, fill_text
+from propexo_connect.http.retry import wait_out
 from propexo_connect.http.tokens import Kept, TokenStore, name_from
 from propexo_connect.model.clock import Clock
 from propexo_connect.model.errors import (
@@ -146,7 +147,9 @@ class TokenLogin(BearerLogin):
     def _obtain(self, context: Context) -> Token:
         """A token: the stored one while it is good, else a fresh one."""
         if self._store is None:
-            return self._hand_out(self._fetch(None, context))
+            fresh = self._fetch(None, context)
+            self._let_settle(context)
+            return self._hand_out(fresh)
         name = self._stored_name()
         with self._store.locked(name):
             kept = self._store.load(name)
@@ -154,7 +157,13 @@ class TokenLogin(BearerLogin):
                 return self._hand_out(kept)
             fresh = self._fetch(kept, context)
             self._store.save(name, fresh)
+            self._let_settle(context)
         return self._hand_out(fresh)
+
+    def _let_settle(self, context: Context) -> None:
+        """Wait until the vendor knows its new token everywhere."""
+        if isinstance(self._plan, OAuth) and self._plan.settle is not None:
+            wait_out(self._plan.settle.total_seconds(), context)
 
     def _hand_out(self, kept: Kept) -> Token:
         self._handed_out = kept.access

@@ -233,6 +233,24 @@ def test_a_tokens_address_without_encryption_is_refused() -> None:
     assert vendor.vendor.requests == []
 
 
+def test_a_fresh_token_is_not_used_before_it_has_settled() -> None:
+    """Once: a stored or known token needs no waiting."""
+    used: list[float] = []
+    clock = ManualClock()
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "auth.example.com":
+            return answered({"access_token": "t", "expires_in": 3600})
+        used.append(clock.monotonic())
+        return OK
+
+    auth = oauth(settle=timedelta(seconds=2))
+    with bench(handler, auth=auth, clock=clock) as vendor:
+        vendor.ids()
+        vendor.ids()
+    assert used == [2.0, 2.0]
+
+
 def test_the_password_grant() -> None:
     door = Door(issued)
     with bench(door, auth=oauth(grant="password", user="{user}", password="{api_key}")) as vendor:
