@@ -26,10 +26,14 @@ _EMPTY_ARRAY = re.compile(rb"\s*\[\s*\]")
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What an envelope held: the text of the records' array, and the values by name (absent ones None)."""
+    """What an envelope held: the text of the records' array, and the values by name (absent ones None).
+
+    `is_beside`: a list on the way to the records is empty, so whatever they hang on is not there.
+    """
 
     records: bytes = field(repr=False)
     values: Mapping[str, Scalar]
+    is_beside: bool = False
 
     def text(self, name: str) -> str | None:
         """A value that is text; numbers pass as their digits.
@@ -110,7 +114,9 @@ class Envelope:
         records = self._array(text, place)
         values = {name: _at(answer, path) for name, path in self._values.items()}
         return Opened(
-            records, {name: None if value is _NOTHING_BELOW else value for name, value in values.items()}
+            records,
+            {name: None if value is _NOTHING_BELOW else value for name, value in values.items()},
+            raw is _NOTHING_BELOW,
         )
 
     def _array(self, text: bytes, place: str) -> bytes:

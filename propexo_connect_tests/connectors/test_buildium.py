@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from propexo_connect.model.errors import CredentialsRefused
 from propexo_connect.model.tile import Request, Tile
 from propexo_connect.simulators.buildium import Buildium, simulation
 from propexo_connect.simulators.faults import Fault, Reply
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, every_record_once, reading
 from propexo_connect_tests.http.doubles import NOON
 
@@ -32,6 +34,10 @@ def names() -> list[str]:
 def test_every_record_of_a_stream_is_read_once(buildium: Reader, name: str) -> None:
     """A whole read brings what the vendor holds, also where it demands ranges."""
     every_record_once(buildium, name)
+
+
+def test_every_value_lands_in_its_declared_type(buildium: Reader, tmp_path: Path) -> None:
+    every_stream_lands(buildium, tmp_path)
 
 
 def test_a_list_of_several_pages_takes_one_request_a_page() -> None:

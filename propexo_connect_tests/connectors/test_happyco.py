@@ -9,17 +9,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from propexo_connect.connectors.api.requests import bounds
+from propexo_connect.connectors.api.source import ApiSource, selection
 from propexo_connect.connectors.base import JsonPage, Source
 from propexo_connect.connectors.catalogue import CONNECTORS
-from propexo_connect.connectors.happyco import (
-    HappyCoConfig,
-    HappyCoSource,
-    connector,
-    created_between,
-    listing_query,
-    selection,
-    streams,
-)
+from propexo_connect.connectors.happyco import CREATED, HappyCoConfig, connector, plan
+from propexo_connect.http.plan import ApiStream
 from propexo_connect.model.errors import (
     ConfigurationError,
     ConnectError,
@@ -119,10 +114,25 @@ def stream(name: str) -> Stream:
     return found
 
 
+def spec(name: str) -> ApiStream:
+    return plan(HappyCoConfig(**LOGIN)).stream(name)
+
+
+def created_between(request: Request) -> dict[str, object]:
+    """What a request is asked with, by its own names."""
+    added = bounds(CREATED, request, {})
+    assert added.at == "variables"
+    return {name.removeprefix("filter."): value for name, value in added.values.items()}
+
+
 @contextmanager
 def reading(simulator: HappyCo, **settings: Any) -> Generator[Reader]:
     chosen: dict[str, Any] = {**({} if "client_id" in settings else LOGIN), **settings}
-    defaults: dict[str, Any] = {"url": simulator.url, "allow_private_addresses": True}
+    defaults: dict[str, Any] = {
+        "url": simulator.url,
+        "allow_private_addresses": True,
+        "prove_filters": False,
+    }
     config = HappyCoConfig(**defaults | chosen)
     clock = simulator.clock
     assert isinstance(clock, ManualClock)
@@ -240,29 +250,29 @@ def test_by_default_a_month_is_looked_back_and_a_week_passes_between_full_reads(
 
 
 def test_only_what_is_selected_is_asked_for_and_always_key_cursor_and_filter_field() -> None:
-    assert selection(stream("work_orders"), frozenset({"summary"})) == "id summary createdAt updatedAt"
+    assert selection(spec("work_orders"), frozenset({"summary"})) == "id summary createdAt updatedAt"
 
 
 def test_a_part_of_a_nested_field_asks_for_the_nested_field() -> None:
-    found = selection(stream("inspections"), frozenset({"locationV2.property.id"}))
+    found = selection(spec("inspections"), frozenset({"locationV2.property.id"}))
     assert found == "id locationV2 { id name property { id name } }"
 
 
 def test_an_assignee_is_asked_for_through_its_concrete_types() -> None:
-    found = selection(stream("work_orders"), frozenset({"assignedTo.email"}))
+    found = selection(spec("work_orders"), frozenset({"assignedTo.email"}))
     assert "... on WorkOrderAssigneeUser { __typename id name email type }" in found
     assert "... on WorkOrderAssigneeVendor { __typename id name email type }" in found
 
 
 def test_members_are_asked_for_by_the_parts_of_their_key() -> None:
-    found = selection(stream("members"), frozenset({"isActive"}))
+    found = selection(spec("members"), frozenset({"isActive"}))
     assert (
         found == "account { id name } user { id email name shortName createdAt updatedAt } isActive updatedAt"
     )
 
 
 def test_lists_are_asked_for_in_an_order_that_only_grows_at_the_front() -> None:
-    assert "orderBy: [CREATED_AT_DESC]" in listing_query(stream("inspections"), None)
+    assert "orderBy: [CREATED_AT_DESC]" in spec("inspections").query
 
 
 def test_a_second_more_is_asked_for_at_both_ends() -> None:
@@ -407,7 +417,7 @@ def test_units_are_read_property_by_property_and_name_their_property() -> None:
 def test_no_more_properties_are_asked_at_once_than_set() -> None:
     with (
         happyco(happyco_demo_population(7, NOON), latency=timedelta(milliseconds=5)) as simulator,
-        reading(simulator, units_in_flight=3) as reader,
+        reading(simulator, in_flight=3) as reader,
     ):
         reader.records("units")
         assert 1 < simulator.most_in_flight <= 3
@@ -450,7 +460,7 @@ def test_a_stream_that_does_not_exist_is_refused() -> None:
 def test_the_streams_need_no_preparation_and_have_no_integer_axis() -> None:
     with happyco() as simulator, reading(simulator) as reader:
         assert reader.source.prepare(stream("units")) == stream("units")
-        assert tuple(reader.source.discover()) == streams(HappyCoConfig(**LOGIN))
+        assert tuple(reader.source.discover()) == connector.streams(HappyCoConfig(**LOGIN))
         assert simulator.counts().total() == 0
         with pytest.raises(Defect):
             reader.source.upper_bound(stream("units"))
@@ -733,7 +743,8 @@ def test_no_fault_tells_password_or_token(effects: tuple[Effect, ...], operation
 
 
 def test_a_source_does_not_show_its_credentials() -> None:
-    source = HappyCoSource(HappyCoConfig(email="pat@example.com", password=SecretStr(CANARY)), ManualClock())
+    config = HappyCoConfig(email="pat@example.com", password=SecretStr(CANARY))
+    source = ApiSource(plan(config), config, ManualClock())
     assert CANARY not in repr(source)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -119,7 +120,7 @@ class Reading:
             raise VendorFault(f"answered {answer.status} where records were expected")
         opened = self._opened(answer, below)
         return Fetched(
-            Opened(opened.records, self._with_headers(opened.values, answer)),
+            Opened(opened.records, self._with_headers(opened.values, answer), opened.is_beside),
             answer.headers,
             answer.read_at,
             answer.where,
@@ -139,7 +140,7 @@ class Reading:
         told: dict[str, Scalar] = dict.fromkeys(self._names)
         told |= values
         for name, header in self._in_headers.items():
-            told[name] = _linked(answer.headers) if header == "Link" else answer.headers.get(header)
+            told[name] = _linked(answer.headers) if header == "Link" else _bare(answer.headers.get(header))
         return told
 
 
@@ -201,6 +202,12 @@ def _meant(fault: Fault, answer: Answer, quoted: str) -> bool:
         case "stop":
             error = TerminalError(found, expected="an answer with records")
     raise error
+
+
+def _bare(value: str | None) -> str | None:
+    """A header's value; of a range (`0-99/250`) the number of all."""
+    found = re.fullmatch(r"\s*(?:items )?(?:\d+-\d+|\*)/(\d+)\s*", value or "")
+    return found[1] if found else value
 
 
 def _linked(headers: httpx.Headers) -> str | None:

@@ -76,6 +76,29 @@ def read_pages(
             return _relay(paging, fetch, context, size or paging.size, start)
 
 
+def proven(paging: AnyPaging, page: Fetched) -> Fetched:
+    """The page, if it says all that going on from it needs; part of the attempt, so that it is asked again.
+
+    Raises:
+        VendorFault: it does not.
+    """
+    if isinstance(paging, Relay) and not page.opened.is_beside:
+        relay_page(page.opened, page.read_at)
+    if isinstance(paging, Offsets | Numbered | LastId | Tokens) and paging.has_more is not None:
+        has_more = page.opened.flag("has_more")
+        if has_more is None:
+            raise VendorFault("the page does not say whether it is the last")
+        if has_more and isinstance(paging, Tokens) and not page.opened.text("next"):
+            raise VendorFault("the page says that there is more and not where", expected="a token")
+    counts = isinstance(paging, Offsets | Numbered) and paging.total is not None and paging.has_more is None
+    if counts and not is_empty(page.records) and page.opened.count("total") is None:
+        raise VendorFault("the page does not say how many records there are")
+    ends = isinstance(paging, Tokens) and paging.end is not None
+    if ends and not page.opened.flag("end") and not page.opened.text("next"):
+        raise VendorFault("the page says that there is more and not where", expected="a token")
+    return page
+
+
 def _one(paging: OnePage, fetch: Fetch, context: Context) -> Iterator[Turned]:
     heed_stop(context)
     page = fetch(Added(), context)
@@ -176,10 +199,7 @@ def _page_count(paging: Offsets | Numbered, first: Fetched, total: int | None, s
 def _is_last(paging: Offsets | Numbered, page: Fetched, seen: int, step: int, size: int) -> bool:
     """Whether the page says that it is the last, or the vendor's rules let one conclude it."""
     if paging.has_more is not None:
-        flag = page.opened.flag("has_more")
-        if flag is None:
-            raise VendorFault("the page does not say whether it is the last")
-        return not flag
+        return not page.opened.flag("has_more")
     if isinstance(paging, Numbered):
         if paging.next is not None:
             return not page.opened.text("next")
@@ -187,10 +207,7 @@ def _is_last(paging: Offsets | Numbered, page: Fetched, seen: int, step: int, si
             pages = page.opened.count("pages")
             return pages is None or -(-seen // step) >= pages
     if paging.total is not None:
-        total = page.opened.count("total")
-        if total is None:
-            raise VendorFault("the page does not say how many records there are")
-        return seen >= total
+        return seen >= (page.opened.count("total") or 0)
     return paging.short_is_last and page.count < size
 
 
@@ -225,8 +242,6 @@ def _tokens(
             following = None
         if paging.end is not None and page.opened.flag("end"):
             following = None
-        elif paging.end is not None and following is None:
-            raise VendorFault("the page says that there is more and not where", expected="a token")
         return page, following
 
     yield from _chained(ask, context, start, paging.cap)
@@ -242,13 +257,8 @@ def _last_id(
         page = fetch(Added(_named(values), paging.at, {"cursor": last, "size": size}), context)
         if is_empty(page.records):
             return page, None
-        if paging.has_more is not None:
-            flag = page.opened.flag("has_more")
-            if flag is None:
-                raise VendorFault("the page does not say whether it is the last")
-            has_more = flag
-        else:
-            has_more = page.count >= size
+        says = paging.has_more is not None
+        has_more = page.opened.flag("has_more") if says else page.count >= size
         return page, _id_of_last(page.records, paging.field) if has_more else None
 
     yield from _chained(ask, context, start, paging.cap)
@@ -269,7 +279,7 @@ def _relay(paging: Relay, fetch: Fetch, context: Context, size: int, start: str 
     def ask(cursor: str | None) -> tuple[Fetched, str | None]:
         values: dict[str, object] = {paging.first: size, paging.after: cursor}
         page = fetch(Added(_named(values), paging.at, {"cursor": cursor, "size": size}), context)
-        if page.opened.values["has_next"] is None and is_empty(page.records):
+        if page.opened.is_beside:
             return page, None  # whatever the connection hangs on is gone
         return page, relay_page(page.opened, page.read_at).cursor
 

@@ -101,9 +101,11 @@ def call_of(api: Api, asking: Asking, path: str, names: Names, added: Iterable[A
     body, kind = _body(asking, known, parts)
     if kind:
         headers = {"Content-Type": kind, **headers}
-    filled = fill_text(_escaped(path), _Quoting(known))
+    is_beside = path.startswith("{origin}")
+    filled = fill_text(_escaped(path.removeprefix("{origin}")), _Quoting(known))
     if filled is None:
         raise ConfigurationError(f"the path {path} refers to something without a value")
+    filled = f"{known['origin']}{filled}" if is_beside else filled
     method = asking.method or ("GET" if body is None else "POST")
     return Call(method, filled, body=body, headers=headers, encoded_query=encoded(params, api.literal))
 

@@ -12,10 +12,10 @@ import msgspec
 
 from propexo_connect.connectors.api.answers import Fetched, Reading, values_of
 from propexo_connect.connectors.api.config import ApiConfig, names_of, secrets_of, state_folder
-from propexo_connect.connectors.api.described import described, zone_for
+from propexo_connect.connectors.api.described import described, filter_of, zone_for
 from propexo_connect.connectors.api.fanout import Branching, Skipped, read_parts
 from propexo_connect.connectors.api.newest import newer
-from propexo_connect.connectors.api.pages import Fetch, TooMany, read_pages
+from propexo_connect.connectors.api.pages import Fetch, TooMany, proven, read_pages
 from propexo_connect.connectors.api.proof import Proofs
 from propexo_connect.connectors.api.ranges import halves, pieces
 from propexo_connect.connectors.api.requests import Added, bounds, call_of, encoded
@@ -111,6 +111,7 @@ class ApiSource:
         if not address:
             raise ConfigurationError("'url' is missing", expected="the address of the API")
         self._address = address.rstrip("/")
+        self._settings["origin"] = str(httpx.URL(self._address).copy_with(raw_path=b"/")).rstrip("/")
         self._credentials = credentials(
             api.log_ins, self._settings, self._bare_client, clock, self._token_store()
         )
@@ -135,6 +136,12 @@ class ApiSource:
         return described(self._api, self._config)
 
     def prepare(self, stream: Stream) -> Stream:
+        own = filter_of(self._api, self._api.stream(stream.name), self._settings)
+        if stream.filter is not None and (own is None or stream.filter.field != own.field):
+            raise ConfigurationError(
+                f"the stream '{stream.name}' cannot be asked by '{stream.filter.field}'",
+                expected=f"the filter `{own.field}`, or none" if own is not None else "no `filter`",
+            )
         return stream
 
     def upper_bound(self, stream: Stream) -> int:
@@ -338,7 +345,11 @@ class ApiSource:
             if self._credentials.params:
                 joined = encoded(self._credentials.params)
                 call = replace(call, encoded_query=f"{call.encoded_query}&{joined}".lstrip("&"))
-            return self._client.call(call, lambda answer: route.reading.read(answer, self._below), context)
+
+            def read(answer: Answer) -> Fetched:
+                return proven(route.paging, route.reading.read(answer, self._below))
+
+            return self._client.call(call, read, context)
 
         return fetch
 
@@ -486,16 +497,32 @@ class ApiSource:
                 asked = Request(now - timedelta(days=1), now)
             while spec.nested is not None:
                 spec = self._api.stream(cast("Parent", spec.fan_out).stream)
-            if spec.fan_out is not None or spec.each is not None:
-                first = next(self._branchings(spec, asked, names, context), None)
-                if first is None:
-                    return None
-                names = {**names, **first.names}
-            next(self._listed(spec, asked, names, None, context, size=1), None)
+            first = self._first_branching(spec, names, context)
+            if first is not None:
+                next(self._listed(spec, asked, {**names, **first.names}, None, context, size=1), None)
         except Skipped:
             return None
         except ConnectError as error:
             return str(error)
+        return None
+
+    def _first_branching(self, spec: ApiStream, names: Names, context: ReadContext) -> Branching | None:
+        """One parent, asked for with as little as possible; nameless for a stream without any."""
+        if spec.each is not None:
+            return next(self._branchings(spec, WHOLE, names, context), None)
+        above = spec.fan_out
+        if above is None:
+            return Branching("", {})
+        parent = self._api.stream(above.stream)
+        outer = self._first_branching(parent, names, context)
+        if outer is None:
+            return None
+        key = above.key or next(iter(parent.keys), "id")
+        wanted = sorted({key, *_parent_fields(spec)})
+        within = {**names, "fields": selection(parent, None), **outer.names}
+        for page in self._listed(parent, WHOLE, within, None, context, size=1):
+            for row in fields_of(page.records, wanted, (page.unwrap,) if page.unwrap else ()):
+                return _branching([row], key)
         return None
 
     # clients

@@ -17,7 +17,7 @@ from propexo_connect.http.plan.auth import (
 )
 from propexo_connect.http.plan.budget import Budget, Rate
 from propexo_connect.http.plan.faults import Fault, Faults
-from propexo_connect.http.plan.fields import fields_of
+from propexo_connect.http.plan.fields import ApiField, fields_of
 from propexo_connect.http.plan.filters import Between, Newest
 from propexo_connect.http.plan.paging import (
     AnyPaging,
@@ -35,6 +35,7 @@ __all__ = [
     "AnyLogIn",
     "AnyPaging",
     "Api",
+    "ApiField",
     "ApiStream",
     "Basic",
     "Bearer",

@@ -1,6 +1,7 @@
 """Places in a JSON answer: `data.items`, or ["@odata.count"] where a key has a dot; "" is the whole answer.
 
-A header is a place, too, where paging values are looked for: `header:X-Total-Count`.
+A header is a place, too, where paging values are looked for: `header:X-Total-Count`. Of a range in a header
+(`0-99/250`) the number of all is taken.
 """
 
 from collections.abc import Mapping
@@ -25,11 +26,12 @@ def header_of(path: Path) -> str | None:
 
 
 def at(told: object, path: Path) -> object:
-    """What stands at a place of decoded JSON; None when there is no such place."""
+    """What stands at a place of decoded JSON, `*` being the first of an object; None where nothing is."""
     found = told
     for step in steps(path):
         if isinstance(found, Mapping):
-            found = cast("Mapping[str, object]", found).get(str(step))
+            held = cast("Mapping[str, object]", found)
+            found = next(iter(held.values()), None) if step == "*" else held.get(str(step))
         elif isinstance(found, list) and isinstance(step, int):
             many = cast("list[object]", found)
             found = many[step] if step < len(many) else None

@@ -113,7 +113,8 @@ class ApiStream(Asking):
         filter: what can be asked for; None: read whole.
         changes: another request for changes only.
         parent, each: read once for each parent, or each value of a setting.
-        nested: the records stand in this list within each record of the parent; no request is made.
+        nested: the records stand in this list within each record of the parent; no request is made. A list of
+            bare values gives records with the one field `value`.
         add: fields put into each record: `{"propertyId": "{parent.id}"}`.
         sensitive: places of PINs, door codes, tax ids; left out unless the connection names them in `reveal`.
         hides: what the vendor leaves out by itself.

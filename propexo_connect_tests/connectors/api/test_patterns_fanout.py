@@ -220,6 +220,47 @@ def test_nested_lists_become_a_stream_without_a_request() -> None:
         assert len(vendor.vendor.requests) == 1
 
 
+def test_a_list_of_ids_within_records_can_be_a_parent() -> None:
+    """Checkr: reports are reached through a candidate's report_ids."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v2/candidates":
+            return answered([{"id": "c1", "report_ids": ["r1", "r2"]}, {"id": "c2", "report_ids": []}])
+        return answered({"id": request.url.path.split("/")[3]})
+
+    streams = (
+        ApiStream("candidates", "/candidates", "id"),
+        ApiStream(
+            "ids", "", "value", parent="candidates", nested="report_ids", add={"candidate": "{parent.id}"}
+        ),
+        ApiStream("reports", "/reports/{parent.value}", "id", parent="ids", single=True),
+    )
+    with bench(handler, *streams) as vendor:
+        assert vendor.records("ids") == [
+            {"candidate": "c1", "value": "r1"},
+            {"candidate": "c1", "value": "r2"},
+        ]
+        assert sorted(vendor.ids("reports")) == ["r1", "r2"]
+
+
+def test_a_list_beside_the_address_of_the_api_can_be_a_parent() -> None:
+    """Xero: tenants are listed at the origin, their records below an address of their own."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/connections":
+            return answered([{"tenantId": "t1"}])
+        return answered([{"id": request.headers["Xero-Tenant-Id"]}])
+
+    streams = (
+        ApiStream("tenants", "{origin}/connections", "tenantId"),
+        ApiStream(
+            "things", "/things", "id", parent="tenants", headers={"Xero-Tenant-Id": "{parent.tenantId}"}
+        ),
+    )
+    with bench(handler, *streams) as vendor:
+        assert vendor.ids() == ["t1"]
+
+
 def test_once_for_each_tenant_of_the_settings() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         return answered([{"id": request.headers["Xero-Tenant-Id"]}])

@@ -1,6 +1,7 @@
 """Every way in which vendors are asked by date, through the engine."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from propexo_connect.connectors.api.described import described
 from propexo_connect.http.plan import Api, ApiStream, Between, Changes, Newest, Offsets
+from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.stream import Filter, Meaning
 from propexo_connect.model.tile import Request, Tile, widen
 from propexo_connect_tests.connectors.api.bench import Config, answered, bench, query, rows
@@ -187,6 +189,15 @@ def test_a_range_wider_than_the_vendor_takes_is_asked_for_in_pieces_that_touch()
 def test_more_is_asked_for_where_nobody_says_whether_bounds_are_included() -> None:
     given = Between("createdAt", "after", "before", margin=timedelta(seconds=1))
     assert asked(given) == {"after": "2026-03-01T11:59:59Z", "before": "2026-03-02T12:00:01Z"}
+
+
+def test_a_filter_that_the_api_does_not_have_is_refused() -> None:
+    """A connection file may name another field only where the source can be asked by it."""
+    with bench(lambda _: answered([]), stream(Between("updated", "from"))) as vendor:
+        (own,) = vendor.source.discover()
+        assert vendor.source.prepare(own) == own
+        with pytest.raises(ConfigurationError, match="cannot be asked by 'created'"):
+            vendor.source.prepare(replace(own, filter=Filter("created")))
 
 
 # change feeds

@@ -106,6 +106,18 @@ def test_a_start_position_counts_from_one_within_a_query_language() -> None:
         assert len(vendor.vendor.requests) == 3
 
 
+def test_a_range_in_a_header_tells_the_total() -> None:
+    """Kisi: X-Collection-Range: 0-99/250."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        start = int(query(request)["offset"])
+        return answered(cut(ALL, start, 100), headers={"X-Collection-Range": f"{start}-{start + 99}/251"})
+
+    with bench(handler, paging=Offsets(100, total="header:X-Collection-Range")) as vendor:
+        assert sorted(vendor.ids()) == ONE_TO_251
+        assert len(vendor.vendor.requests) == 3
+
+
 def test_odata_skips_and_counts() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         asked = query(request)
