@@ -120,6 +120,7 @@ class Tokens:
         token: the parameter that sends it.
         has_more: where a truth value says whether there is more; the token may then be there on the last
             page, too. `end`: the same the other way round (`end_of_stream`).
+        total: where the number of all records stands; with a `cap` the range is split before it is read.
         alone: the token is sent without the stream's other parameters (Zendesk); else with them (Seam).
     """
 
@@ -129,6 +130,7 @@ class Tokens:
     limit: str = ""
     has_more: Path | None = None
     end: Path | None = None
+    total: Path | None = None
     alone: bool = False
     at: At = "query"
     cap: int | None = None
