@@ -115,7 +115,7 @@ STREAMS = tuple(
 API = Api(
     STREAMS,
     OAuth("{token_url}", "{client_id}", "{client_secret}", grant="refresh_token",
-          refresh_token="{refresh_token}", rotates=True),  # noqa: S106 - a placeholder
+          refresh_token="{refresh_token}", rotates=True),
     fields=FIELDS,
     params={"minorversion": "{minor_version}"},
     paging=Offsets(1000, limit="", offset="", first=1, short_is_last=True),

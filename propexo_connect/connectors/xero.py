@@ -175,7 +175,7 @@ STREAMS = (
 def api(config: XeroConfig) -> Api:
     """The plan: with a consent by its refresh token, without one by the app's own credentials."""
     consent = OAuth("{token_url}", "{client_id}", "{client_secret}", grant="refresh_token",
-                    refresh_token="{refresh_token}", rotates=True)  # fmt: skip  # noqa: S106 - a placeholder
+                    refresh_token="{refresh_token}", rotates=True)  # fmt: skip
     return Api(
         STREAMS,
         consent

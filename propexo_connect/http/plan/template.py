@@ -15,7 +15,7 @@ import msgspec
 
 from propexo_connect.model.errors import ConfigurationError
 
-PLACEHOLDER = re.compile(r"(?<!\$)\{([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)([?/])?\}")
+PLACEHOLDER = re.compile(r"(?<!\$)\{([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+)*)([?/])?\}")
 
 ENGINE_NAMES = frozenset(
     {"start", "end", "filter", "size", "offset", "page", "cursor", "fields", "now", "each", "origin"}
