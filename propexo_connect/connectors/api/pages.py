@@ -222,6 +222,8 @@ def _links(
             added = Added(link=link, link_method=paging.method, names={"size": size})
             page = fetch(added, context)
         following = page.opened.text("next") or None
+        if paging.has_more is not None and not page.opened.flag("has_more"):
+            following = None
         return page, following
 
     yield from _chained(ask, context, start, paging.cap)

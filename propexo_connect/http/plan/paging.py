@@ -94,6 +94,8 @@ class Links:
     Args:
         next: where the address stands, absolute or relative; absent, null or "" is the end. "header:Link"
             takes the link whose relation is `next`.
+        has_more: where a truth value says whether there is more; the address may then be there on the last
+            page, too.
         size, limit: how many records to ask for on the first page.
         method: how the next page is asked for; a POST goes without a body and without parameters.
         relative_to: what a relative address is relative to: the origin, the API's address, or the request.
@@ -103,6 +105,7 @@ class Links:
     size: int | None = None
     limit: str = ""
     method: Literal["GET", "POST"] = "GET"
+    has_more: Path | None = None
     relative_to: Literal["origin", "api", "request"] = "origin"
     at: At = "query"
     cap: int | None = None

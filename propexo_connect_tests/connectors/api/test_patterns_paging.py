@@ -483,3 +483,17 @@ def test_a_search_that_tells_too_large_a_total_is_split_before_it_is_read() -> N
     with bench(handler, stream) as vendor:
         assert sorted(set(vendor.ids(request=Request(NOON - timedelta(hours=251), NOON)))) == ONE_TO_251
         assert len(vendor.vendor.requests) == 1 + 3 + 3
+
+
+def test_a_link_on_the_last_page_is_not_followed_where_the_vendor_says_that_it_is_the_last() -> None:
+    """Zendesk: meta.has_more decides, whatever links.next says."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        place = int(query(request).get("after", 0))
+        links = {"next": f"https://api.example.com/v2/things?after={place + 100}"}
+        return answered({"things": cut(ALL, place, 100), "meta": {"has_more": place < 200}, "links": links})
+
+    paging = Links("links.next", has_more="meta.has_more")
+    with bench(handler, ApiStream("things", "/things", "id", records="things"), paging=paging) as vendor:
+        assert vendor.ids() == ONE_TO_251
+        assert len(vendor.vendor.requests) == 3
