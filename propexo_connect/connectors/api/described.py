@@ -47,6 +47,7 @@ def _stream(api: Api, spec: ApiStream, names: Names, reveal: Sequence[str]) -> S
         parent=spec.fan_out.stream if spec.fan_out is not None else None,
         resumable=spec.resumable,
         unconfirmed=spec.unconfirmed,
+        is_keyless=not spec.keys,
     )
 
 

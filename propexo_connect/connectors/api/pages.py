@@ -65,7 +65,7 @@ def read_pages(
         case Offsets():
             return _offsets(paging, fetch, context, size or paging.size, in_flight)
         case Numbered():
-            return _numbered(paging, fetch, context, size or paging.size, in_flight)
+            return _numbered(paging, fetch, context, max(size or paging.size, paging.least), in_flight)
         case Links():
             return _links(paging, fetch, context, size or paging.size, start)
         case Tokens():
@@ -226,6 +226,8 @@ def _links(
             added = Added(link=link, link_method=paging.method, names={"size": size})
             page = fetch(added, context)
         following = page.opened.text("next") or None
+        if paging.has_more is not None and not page.opened.flag("has_more"):
+            following = None
         return page, following
 
     yield from _chained(ask, context, start, paging.cap)
@@ -241,6 +243,8 @@ def _tokens(
         is_bare = token is not None and paging.alone
         names = {"cursor": token, "size": size}
         page = fetch(Added(_named(values), paging.at, names, is_bare=is_bare), context)
+        if paging.total is not None and token is None:
+            _refuse_beyond(paging.cap, page.opened.count("total"))
         following = page.opened.text("next") or None
         if paging.has_more is not None and not page.opened.flag("has_more"):
             following = None

@@ -156,7 +156,7 @@ class ApiSource:
         position: str | None,
         context: ReadContext,
     ) -> Iterator[JsonPage]:
-        names = {**self._known(context), "fields": selection(spec, fields), "now": self._now()}
+        names = {**self._known(context), "fields": selection(spec, fields), **self._present()}
         given = self._route(spec, request).filter
         if spec.nested is not None:
             yield from self._nested(spec, request, names, context)
@@ -402,8 +402,10 @@ class ApiSource:
 
         return self._client.call(call, read, context)
 
-    def _now(self) -> str:
-        return str(write(self._clock.now(), "iso"))
+    def _present(self) -> dict[str, object]:
+        """What `{now}` and `{today}` stand for."""
+        now, zone = self._clock.now(), fill_text(self._api.zone, self._settings) or "UTC"
+        return {"now": write(now, "iso"), "today": write(now, "date", zone)}
 
     def _prove(
         self, spec: ApiStream, given: AnyFilter | None, request: Request, names: Names, context: Context
@@ -442,7 +444,7 @@ class ApiSource:
         spec = self._api.stream(stream.name)
         now = self._clock.now()
         try:
-            names = {**self._known(context), "fields": selection(spec, None), "now": self._now()}
+            names = {**self._known(context), "fields": selection(spec, None), **self._present()}
             asked = WHOLE
             if isinstance(spec.filter, Between) and spec.filter.required:
                 asked = Request(now - timedelta(days=1), now)

@@ -28,6 +28,8 @@ class Asking:
         single: the answer is one record, not an array. keyed: a mapping from keys to records.
         absent: what it means when there is nothing at `records`: no records, or a failure.
         one_or_many: a lone record may come without its list.
+        carry: where `records` goes through lists by stars (`leases.lease.*.rows`), what the elements on the
+            way tell each record: `{"leaseId": "1.id"}` is the id of the element at the first star.
         format: how records are written.
     """
 
@@ -44,6 +46,7 @@ class Asking:
     single: bool = False
     absent: Literal["fault", "empty"] = "fault"
     one_or_many: bool = False
+    carry: Mapping[str, Path] = field(default_factory=dict[str, Path])
     format: Format | None = None
     paging: AnyPaging | None = None
     faults: Faults = ()

@@ -370,3 +370,18 @@ def test_pages_of_a_parent_are_followed() -> None:
         pages: list[JsonPage] = list(vendor.pages("units"))
         assert [len(json.loads(page.records)) for page in pages] == [2, 2, 1]
         assert [page.part is not None for page in pages] == [False, False, True]
+
+
+def test_a_parent_known_by_its_address_is_asked_for_by_the_id_at_its_end() -> None:
+    """Calendly: keys are addresses, and paths want what stands behind their last slash."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v2/events":
+            return answered([{"uri": "https://elsewhere.example.com/events/a b"}])
+        return answered(rows(1))
+
+    events = ApiStream("events", "/events", "uri", fields="uri")
+    guests = ApiStream("guests", "/events/{parent.uri/}/guests", "id", parent="events")
+    with bench(handler, events, guests) as vendor:
+        assert vendor.ids("guests") == [1]
+        assert vendor.vendor.requests[-1].url.raw_path == b"/v2/events/a%20b/guests"

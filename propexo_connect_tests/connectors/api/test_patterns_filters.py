@@ -75,6 +75,7 @@ def test_brackets_of_a_parameter_stay_as_they_are_where_the_vendor_wants_them_so
         ("q[logged_at_gteq]", "q[logged_at_lteq]", "date", "2026-03-01"),
         ("updated__gte", "updated__lte", "iso", "2026-03-01T12:00:00Z"),
         ("created[gte]", "created[lte]", "epoch", "1772366400"),
+        ("from", "to", "epoch_ms_text", "1772366400000"),
     ],
 )
 def test_the_operator_in_the_name_of_a_parameter(lower: str, upper: str, written: str, value: str) -> None:

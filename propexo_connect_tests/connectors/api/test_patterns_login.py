@@ -210,6 +210,47 @@ def test_client_credentials_on_a_host_of_their_own(style: Any) -> None:
         assert (form["client_id"], form["client_secret"]) == ("pat", CANARY)
 
 
+@pytest.mark.parametrize("path", ["/oauth/token/", "/oauth/token?tenant=7", ""])
+def test_a_tokens_address_is_followed_to_the_letter(path: str) -> None:
+    """A slash at its end counts, and a query stays."""
+    seen: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "auth.example.com":
+            seen.append(request.url.raw_path.decode())
+            return issued(1)
+        return OK
+
+    with bench(handler, auth=OAuth(f"https://auth.example.com{path}", "{user}", "{api_key}")) as vendor:
+        vendor.ids()
+    assert seen == [path or "/"]
+
+
+def test_a_tokens_address_without_encryption_is_refused() -> None:
+    auth = OAuth("http://auth.example.com/token", "{user}", "{api_key}")
+    with bench(lambda _: OK, auth=auth) as vendor, pytest.raises(ConfigurationError, match="not encrypted"):
+        vendor.ids()
+    assert vendor.vendor.requests == []
+
+
+def test_a_fresh_token_is_not_used_before_it_has_settled() -> None:
+    """Once: a stored or known token needs no waiting."""
+    used: list[float] = []
+    clock = ManualClock()
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "auth.example.com":
+            return answered({"access_token": "t", "expires_in": 3600})
+        used.append(clock.monotonic())
+        return OK
+
+    auth = oauth(settle=timedelta(seconds=2))
+    with bench(handler, auth=auth, clock=clock) as vendor:
+        vendor.ids()
+        vendor.ids()
+    assert used == [2.0, 2.0]
+
+
 def test_the_password_grant() -> None:
     door = Door(issued)
     with bench(door, auth=oauth(grant="password", user="{user}", password="{api_key}")) as vendor:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -510,3 +511,38 @@ def test_a_read_without_end_is_given_up() -> None:
 def test_what_is_no_list_of_records_is_a_failure_and_not_nothing(answer: httpx.Response) -> None:
     with bench(lambda _: answer, records="data") as vendor, pytest.raises(VendorFault):
         vendor.ids()
+
+
+def test_a_search_that_tells_too_large_a_total_is_split_before_it_is_read() -> None:
+    """HubSpot: 10,000 results a query, and the first page says how many there are."""
+    by_hour = {number: NOON - timedelta(hours=number) for number in range(1, 252)}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked = query(request)
+        start, end = (int(asked[name]) / 1000 for name in ("from", "to"))
+        found = [number for number, at in by_hour.items() if start <= at.timestamp() <= end]
+        place = int(asked.get("after", 0))
+        following = str(place + 50) if place + 50 < len(found) else None
+        page = rows(*found[place : place + 50])
+        return answered({"total": len(found), "results": page, "next": following})
+
+    paging = Tokens("next", "after", size=50, limit="limit", total="total", cap=150)
+    hours = Between("updated", "from", "to", written="epoch_ms_text")
+    stream = ApiStream("things", "/search", "id", filter=hours, records="results", paging=paging)
+    with bench(handler, stream) as vendor:
+        assert sorted(set(vendor.ids(request=Request(NOON - timedelta(hours=251), NOON)))) == ONE_TO_251
+        assert len(vendor.vendor.requests) == 1 + 3 + 3
+
+
+def test_a_link_on_the_last_page_is_not_followed_where_the_vendor_says_that_it_is_the_last() -> None:
+    """Zendesk: meta.has_more decides, whatever links.next says."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        place = int(query(request).get("after", 0))
+        links = {"next": f"https://api.example.com/v2/things?after={place + 100}"}
+        return answered({"things": cut(ALL, place, 100), "meta": {"has_more": place < 200}, "links": links})
+
+    paging = Links("links.next", has_more="meta.has_more")
+    with bench(handler, ApiStream("things", "/things", "id", records="things"), paging=paging) as vendor:
+        assert vendor.ids() == ONE_TO_251
+        assert len(vendor.vendor.requests) == 3
