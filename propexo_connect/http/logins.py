@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ from propexo_connect.http.auth import BearerLogin, Token
 from propexo_connect.http.client import Answer, Call, HttpClient
 from propexo_connect.http.context import Context
 from propexo_connect.http.graphql import GraphQL
+from propexo_connect.http.judging import judge_by
 from propexo_connect.http.plan.auth import (
     TOKEN_LIFE_WITHOUT_WORD,
     AnyLogIn,
@@ -36,7 +37,6 @@ from propexo_connect.model.clock import Clock
 from propexo_connect.model.errors import (
     ConfigurationError,
     CredentialsRefused,
-    PermissionRefused,
     TerminalError,
     VendorFault,
 )
@@ -90,6 +90,19 @@ def credentials(
             case Signed():
                 sign = _Signature(log_in, names, clock)
     return Credentials(headers, params, token, sign)
+
+
+def _address(template: str, names: Names) -> str:
+    """A token's address; the setting that holds it may refer to other settings."""
+    return _needed(_needed(template, names), names)
+
+
+def _origin(address: str) -> str:
+    """Scheme, host and port of an address: a client of it follows the address to the letter."""
+    try:
+        return str(httpx.URL(address).copy_with(raw_path=b"/", fragment=None))
+    except httpx.InvalidURL:
+        return address  # the client says what is wrong with it
 
 
 def _needed(template: str, names: Names) -> str:
@@ -178,10 +191,13 @@ class TokenLogin(BearerLogin):
         else:
             call, address = self._login_call(plan)
         client = self._open_client(address)
+        if isinstance(plan, Login):
+            call = replace(call, judge=judge_by(plan.faults, client.quote))
         try:
             return client.call(call, lambda answer: self._read(answer, client, kept), context)
         except TerminalError as error:
-            if isinstance(error, CredentialsRefused | PermissionRefused | ConfigurationError):
+            # A log-in that is forbidden (403) is not a right that is missing: its client is unknown.
+            if isinstance(error, CredentialsRefused | ConfigurationError):
                 raise
             refusal = CredentialsRefused(error.found, where=error.where, remedy=_CHECK)
         # A log-in that is refused for good must not be tried again by other threads: accounts get locked.
@@ -204,8 +220,8 @@ class TokenLogin(BearerLogin):
             body = urlencode(_texts(fill(plan.form, self._names))).encode()
             headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
         is_whole = "://" in address
-        call = Call(plan.method, "" if is_whole else address, body=body, headers=headers, is_public=True)
-        return call, address if is_whole else ""
+        call = Call(plan.method, address, body=body, headers=headers, is_public=True)
+        return call, _origin(address) if is_whole else ""
 
     def _oauth_call(self, plan: OAuth, kept: Kept | None) -> tuple[Call, str]:
         names = self._names
@@ -231,7 +247,8 @@ class TokenLogin(BearerLogin):
             body, headers["Content-Type"] = msgspec.json.encode(form), "application/json"
         else:
             body, headers["Content-Type"] = urlencode(form).encode(), "application/x-www-form-urlencoded"
-        return Call("POST", "", body=body, headers=headers, is_public=True), _needed(plan.url, names)
+        address = _address(plan.url, names)
+        return Call("POST", address, body=body, headers=headers, is_public=True), _origin(address)
 
     def _read(self, answer: Answer, client: HttpClient, kept: Kept | None) -> Kept:
         plan = self._plan

@@ -155,7 +155,10 @@ def _iso(raw: msgspec.Raw, written: str, zone: str) -> msgspec.Raw:
 
 
 def nested(records: bytes, path: tuple[str | int, ...]) -> list[tuple[bytes, bytes]]:
-    """For each record its text and the array that it holds at a path; records without one are left out."""
+    """For each record its text and the array that it holds at a path; records without one are left out.
+
+    A bare value of the array becomes a record with the one field `value`: a list of ids can be a parent.
+    """
     found: list[tuple[bytes, bytes]] = []
     for element in decoded(records, _elements):
         text = bytes(element)
@@ -167,10 +170,18 @@ def nested(records: bytes, path: tuple[str | int, ...]) -> list[tuple[bytes, byt
             raw = _record.decode(inner).get(str(step))
             inner = None if raw is None else bytes(raw)
         if inner is not None and inner.startswith(b"["):
-            found.append((text, inner))
+            found.append((text, _objects(inner)))
         elif inner is not None and inner.startswith(b"{"):
             found.append((text, b"[" + inner + b"]"))
     return found
+
+
+def _objects(array: bytes) -> bytes:
+    elements = [bytes(raw) for raw in decoded(array, _elements)]
+    if all(element.startswith(b"{") for element in elements):
+        return array
+    made = (part if part.startswith(b"{") else b'{"value":%b}' % part for part in elements if part != b"null")
+    return b"[" + b",".join(made) + b"]"
 
 
 def fields_of(records: bytes, wanted: Sequence[str], unwrap: tuple[str, ...]) -> list[dict[str, object]]:

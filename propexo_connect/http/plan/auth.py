@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator
 
+from propexo_connect.http.plan.faults import Faults
 from propexo_connect.http.plan.instants import Written
 from propexo_connect.http.plan.paths import Path
 from propexo_connect.http.plan.value import value
@@ -65,6 +66,7 @@ class Login:
         idle: how long it lasts without being used.
         keeps: further values of the answer, for placeholders of these names.
         stored: kept, encrypted, for the syncs to come.
+        faults: what answers to the log-in mean where their statuses do not say it.
     """
 
     path: str
@@ -84,6 +86,7 @@ class Login:
     idle: DurationOrNever = None
     keeps: dict[str, Path] = field(default_factory=dict[str, Path])
     stored: bool = False
+    faults: Faults = ()
     kind: Literal["login"] = "login"
 
 

@@ -1,6 +1,7 @@
 """Places in a JSON answer: `data.items`, or ["@odata.count"] where a key has a dot; "" is the whole answer.
 
-A header is a place, too, where paging values are looked for: `header:X-Total-Count`.
+A header is a place, too, where paging values are looked for: `header:X-Total-Count`. Of a range in a header
+(`0-99/250`) the number of all is taken.
 """
 
 from collections.abc import Mapping

@@ -4,6 +4,7 @@ import json
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ from propexo_connect.connectors.base import JsonPage
 from propexo_connect.http.plan import ApiStream, Between, Each, Offsets, Parent
 from propexo_connect.model.errors import CredentialsRefused, VendorFault
 from propexo_connect.model.ledger import Part
-from propexo_connect.model.tile import Request
+from propexo_connect.model.tile import WHOLE, Request
 from propexo_connect_tests.connectors.api.bench import Bench, answered, bench, query, rows
 from propexo_connect_tests.http.doubles import NOON
 
@@ -69,6 +70,29 @@ def test_parents_are_read_once_whoever_needs_them() -> None:
         assert vendor.records("properties") == vendor.records("properties")
         paths = [request.url.path for request in vendor.vendor.requests]
         assert paths.count("/v2/properties") == 1
+
+
+def test_a_selection_of_fields_does_not_read_parents_again() -> None:
+    """Unless the request itself says which fields it wants."""
+    with bench(houses, PROPERTIES, UNITS) as vendor:
+        vendor.ids("units")
+        (properties,) = [one for one in vendor.source.discover() if one.name == "properties"]
+        list(vendor.source.read(properties, WHOLE, frozenset({"id"}), None, vendor.sync.context))
+        assert len(vendor.vendor.requests) == 6
+
+
+def test_shared_ranges_are_forgotten_when_nobody_reads_them() -> None:
+    """A backsync of a parent's nested lists has hundreds of ranges, and each holds a file."""
+    invoices = ApiStream("invoices", "/invoices", "id", filter=Between("created", "from", "to"))
+    lines = ApiStream("lines", "", "id", parent="invoices", nested="lines")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with bench(lambda _: answered([{"id": 1, "lines": [{"id": 2}]}]), invoices, lines) as vendor:
+        for day in range(100):
+            request = Request(NOON - (day + 1) * DAY, NOON - day * DAY)
+            assert vendor.ids("lines", request) == [2]
+            assert vendor.ids("invoices", request) == [1]
+        assert len(vendor.vendor.requests) == 100
+        assert len(list(Path("/proc/self/fd").iterdir())) < before + 40
 
 
 def failing(status: int, body: Any = None) -> Any:
@@ -130,6 +154,21 @@ def test_only_parents_with_certain_values_are_asked() -> None:
     open_only = replace(UNITS, parent=Parent("properties", where={"status": ("open",)}))
     with bench(houses, PROPERTIES, open_only) as vendor:
         assert sorted(parts(vendor)) == ["1", "2", "3", "4"]
+
+
+def test_parents_without_the_id_that_a_path_leads_to_are_left_out() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v2/properties":
+            return answered([{"id": 1, "plan_id": "p1"}, {"id": 2, "plan_id": None}, {"id": 3}])
+        return answered(rows(7))
+
+    plans = ApiStream(
+        "units", "/properties/{parent.id}/plan/{parent.plan_id}", "id",
+        parent=Parent("properties", having=("plan_id",)),
+    )  # fmt: skip
+    with bench(handler, PROPERTIES, plans) as vendor:
+        assert sorted(parts(vendor)) == ["1"]
+        assert vendor.vendor.requests[-1].url.path == "/v2/properties/1/plan/p1"
 
 
 def test_several_parents_go_into_one_request() -> None:
@@ -195,6 +234,26 @@ def test_a_parents_incomplete_list_is_no_list() -> None:
         vendor.ids("c")
 
 
+def test_a_stream_in_the_middle_fails_part_by_part_and_is_read_again_as_a_whole() -> None:
+    broken = {"/v2/a/2/b"}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path in broken:
+            return answered({}, 500)
+        return answered(rows(1, 2)) if request.url.path == "/v2/a" else answered(rows(7))
+
+    streams = (
+        ApiStream("a", "/a", "id"),
+        ApiStream("b", "/a/{parent.id}/b", "id", parent="a"),
+        ApiStream("c", "/b/{parent.id}/c", "id", parent="b"),
+    )
+    with bench(handler, *streams) as vendor:
+        assert {key: part.has_failed for key, part in parts(vendor, "b").items()} == {"1": False, "2": True}
+        broken.clear()
+        assert {key: part.has_failed for key, part in parts(vendor, "b").items()} == {"1": False, "2": False}
+        assert vendor.ids("c") == [7]
+
+
 def test_nested_lists_become_a_stream_without_a_request() -> None:
     def handler(_: httpx.Request) -> httpx.Response:
         return answered(
@@ -218,6 +277,47 @@ def test_nested_lists_become_a_stream_without_a_request() -> None:
         ]
         vendor.records("invoices")
         assert len(vendor.vendor.requests) == 1
+
+
+def test_a_list_of_ids_within_records_can_be_a_parent() -> None:
+    """Checkr: reports are reached through a candidate's report_ids."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v2/candidates":
+            return answered([{"id": "c1", "report_ids": ["r1", "r2"]}, {"id": "c2", "report_ids": []}])
+        return answered({"id": request.url.path.split("/")[3]})
+
+    streams = (
+        ApiStream("candidates", "/candidates", "id"),
+        ApiStream(
+            "ids", "", "value", parent="candidates", nested="report_ids", add={"candidate": "{parent.id}"}
+        ),
+        ApiStream("reports", "/reports/{parent.value}", "id", parent="ids", single=True),
+    )
+    with bench(handler, *streams) as vendor:
+        assert vendor.records("ids") == [
+            {"candidate": "c1", "value": "r1"},
+            {"candidate": "c1", "value": "r2"},
+        ]
+        assert sorted(vendor.ids("reports")) == ["r1", "r2"]
+
+
+def test_a_list_beside_the_address_of_the_api_can_be_a_parent() -> None:
+    """Xero: tenants are listed at the origin, their records below an address of their own."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/connections":
+            return answered([{"tenantId": "t1"}])
+        return answered([{"id": request.headers["Xero-Tenant-Id"]}])
+
+    streams = (
+        ApiStream("tenants", "{origin}/connections", "tenantId"),
+        ApiStream(
+            "things", "/things", "id", parent="tenants", headers={"Xero-Tenant-Id": "{parent.tenantId}"}
+        ),
+    )
+    with bench(handler, *streams) as vendor:
+        assert vendor.ids() == ["t1"]
 
 
 def test_once_for_each_tenant_of_the_settings() -> None:
@@ -270,3 +370,18 @@ def test_pages_of_a_parent_are_followed() -> None:
         pages: list[JsonPage] = list(vendor.pages("units"))
         assert [len(json.loads(page.records)) for page in pages] == [2, 2, 1]
         assert [page.part is not None for page in pages] == [False, False, True]
+
+
+def test_a_parent_known_by_its_address_is_asked_for_by_the_id_at_its_end() -> None:
+    """Calendly: keys are addresses, and paths want what stands behind their last slash."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v2/events":
+            return answered([{"uri": "https://elsewhere.example.com/events/a b"}])
+        return answered(rows(1))
+
+    events = ApiStream("events", "/events", "uri", fields="uri")
+    guests = ApiStream("guests", "/events/{parent.uri/}/guests", "id", parent="events")
+    with bench(handler, events, guests) as vendor:
+        assert vendor.ids("guests") == [1]
+        assert vendor.vendor.requests[-1].url.raw_path == b"/v2/events/a%20b/guests"

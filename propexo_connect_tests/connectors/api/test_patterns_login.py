@@ -210,20 +210,27 @@ def test_client_credentials_on_a_host_of_their_own(style: Any) -> None:
         assert (form["client_id"], form["client_secret"]) == ("pat", CANARY)
 
 
-@pytest.mark.parametrize("path", ["/token", "/oauth/token/"])
-def test_a_token_s_address_keeps_its_slash(path: str) -> None:
-    """Some vendors answer only with it, others only without."""
-    asked: list[str] = []
+@pytest.mark.parametrize("path", ["/oauth/token/", "/oauth/token?tenant=7", ""])
+def test_a_tokens_address_is_followed_to_the_letter(path: str) -> None:
+    """A slash at its end counts, and a query stays."""
+    seen: list[str] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
-        if request.url.host != "auth.example.com":
-            return OK
-        asked.append(request.url.path)
-        return answered({"access_token": "t", "expires_in": 3600})
+        if request.url.host == "auth.example.com":
+            seen.append(request.url.raw_path.decode())
+            return issued(1)
+        return OK
 
     with bench(handler, auth=OAuth(f"https://auth.example.com{path}", "{user}", "{api_key}")) as vendor:
         vendor.ids()
-    assert asked == [path]
+    assert seen == [path or "/"]
+
+
+def test_a_tokens_address_without_encryption_is_refused() -> None:
+    auth = OAuth("http://auth.example.com/token", "{user}", "{api_key}")
+    with bench(lambda _: OK, auth=auth) as vendor, pytest.raises(ConfigurationError, match="not encrypted"):
+        vendor.ids()
+    assert vendor.vendor.requests == []
 
 
 def test_a_fresh_token_is_not_used_before_it_has_settled() -> None:
@@ -263,6 +270,54 @@ def test_rationed_tokens_are_kept_for_the_syncs_to_come(tmp_path: Path) -> None:
     with bench(door, auth=oauth(stored=True), state_dir=tmp_path, clock=clock) as vendor:
         vendor.ids()
     assert door.issued == 2
+
+
+def test_two_syncs_at_once_ask_for_one_token(tmp_path: Path) -> None:
+    """Rationed tokens, and refresh tokens that die with their use, allow no race."""
+    door = Door(issued)
+    clock = ManualClock()
+    start = threading.Barrier(4, timeout=5)
+
+    def sync() -> None:
+        with bench(door, auth=oauth(stored=True), state_dir=tmp_path, clock=clock) as vendor:
+            start.wait()
+            vendor.ids()
+
+    threads = [threading.Thread(target=sync) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert door.issued == 1
+
+
+def test_a_stored_token_that_is_refused_is_replaced(tmp_path: Path) -> None:
+    door = Door(issued)
+    with bench(door, auth=oauth(stored=True), state_dir=tmp_path) as vendor:
+        vendor.ids()
+    door.dead.add("t1")
+    with bench(door, auth=oauth(stored=True), state_dir=tmp_path) as vendor:
+        assert vendor.ids() == [1]
+    assert door.issued == 2
+
+
+def test_a_stored_token_that_is_damaged_is_replaced(tmp_path: Path) -> None:
+    door = Door(issued)
+    for _ in range(2):
+        with bench(door, auth=oauth(stored=True), state_dir=tmp_path) as vendor:
+            vendor.ids()
+        (file,) = tmp_path.rglob("*.token")
+        file.write_bytes(file.read_bytes()[:20])
+    assert door.issued == 2
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "tokens").write_text("a file where the folder should be")
+    with (
+        bench(Door(issued), auth=oauth(stored=True), state_dir=tmp_path) as vendor,
+        pytest.raises(ConfigurationError, match="PROPEXO_STATE_DIR"),
+    ):
+        vendor.ids()
 
 
 def test_stored_tokens_are_encrypted_and_readable_to_their_connection_only(tmp_path: Path) -> None:
@@ -333,6 +388,15 @@ def test_a_refused_login_is_final_and_asked_for_once() -> None:
     assert door.issued == 1
 
 
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_refused_client_is_about_credentials_whatever_the_status(status: int) -> None:
+    """DOOR answers 403 to a wrong client."""
+    door = Door(lambda _: answered({"error": "unauthorized_client"}, status))
+    auth = OAuth("https://auth.example.com/oauth/token", "{user}", "{api_key}")
+    with bench(door, auth=auth) as vendor, pytest.raises(CredentialsRefused, match=f"answered {status}"):
+        vendor.ids()
+
+
 def test_a_login_without_a_token_in_its_answer_is_told() -> None:
     door = Door(lambda _: answered({"ok": True}))
     with (
@@ -370,6 +434,13 @@ def test_a_value_that_must_be_asked_for_first_is_asked_for_once() -> None:
             "/v2/things",
         ]
         assert vendor.vendor.queries[-1] == {"organization": "o-1"}
+
+
+def test_the_address_may_hold_settings() -> None:
+    """Rent Manager has a host for each customer."""
+    with bench(lambda _: OK, settings={"url": "https://{user}.api.example.com/v2"}) as vendor:
+        vendor.ids()
+        assert vendor.vendor.requests[0].url.host == "pat.api.example.com"
 
 
 def test_a_setting_without_a_value_is_told_before_anything_is_sent() -> None:
