@@ -63,3 +63,30 @@ class TokenIssuer:
         """Refuse every token issued so far, whatever its expiry said."""
         with self._lock:
             self._tokens.clear()
+
+
+class RotatingRefresh:
+    """Refresh tokens of which each is good once: whoever uses it gets the next one with an access token.
+
+    `first` is the one that came with the consent; safe between threads.
+    """
+
+    def __init__(self, issuer: TokenIssuer, first: str) -> None:
+        self._issuer = issuer
+        self._newest = first
+        self._count = 0
+        self._lock = threading.Lock()
+
+    @property
+    def newest(self) -> str:
+        """The only refresh token that is good now."""
+        return self._newest
+
+    def redeem(self, given: str | None) -> tuple[Token, str] | None:
+        """An access token and the next refresh token; None for one that is unknown or used up."""
+        with self._lock:
+            if given != self._newest:
+                return None
+            self._count += 1
+            self._newest = f"refresh-{self._count:04d}"
+            return self._issuer.issue(), self._newest

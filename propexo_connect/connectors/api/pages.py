@@ -202,7 +202,11 @@ def _is_last(paging: Offsets | Numbered, page: Fetched, seen: int, step: int, si
         return not page.opened.flag("has_more")
     if isinstance(paging, Numbered):
         if paging.next is not None:
-            return not page.opened.text("next")
+            if page.opened.text("next"):
+                return False
+            # An answer without any word on pages ends where a page is short, if the vendor means that.
+            is_told = paging.pages is not None and page.opened.count("pages") is not None
+            return is_told or not paging.short_is_last or page.count < size
         if paging.pages is not None:
             pages = page.opened.count("pages")
             return pages is None or -(-seen // step) >= pages
@@ -222,6 +226,8 @@ def _links(
             added = Added(link=link, link_method=paging.method, names={"size": size})
             page = fetch(added, context)
         following = page.opened.text("next") or None
+        if paging.has_more is not None and not page.opened.flag("has_more"):
+            following = None
         return page, following
 
     yield from _chained(ask, context, start, paging.cap)
@@ -237,6 +243,8 @@ def _tokens(
         is_bare = token is not None and paging.alone
         names = {"cursor": token, "size": size}
         page = fetch(Added(_named(values), paging.at, names, is_bare=is_bare), context)
+        if paging.total is not None and token is None:
+            _refuse_beyond(paging.cap, page.opened.count("total"))
         following = page.opened.text("next") or None
         if paging.has_more is not None and not page.opened.flag("has_more"):
             following = None

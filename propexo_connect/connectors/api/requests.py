@@ -102,7 +102,7 @@ def call_of(api: Api, asking: Asking, path: str, names: Names, added: Iterable[A
     if kind:
         headers = {"Content-Type": kind, **headers}
     is_beside = path.startswith("{origin}")
-    filled = fill_text(_escaped(path.removeprefix("{origin}")), _Quoting(known))
+    filled = fill_text(_escaped(path.removeprefix("{origin}")), known, _for_path)
     if filled is None:
         raise ConfigurationError(f"the path {path} refers to something without a value")
     filled = f"{known['origin']}{filled}" if is_beside else filled
@@ -120,23 +120,8 @@ def encoded(params: Mapping[str, object], literal: str = "") -> str:
     return "&".join(pairs)
 
 
-class _Quoting(Mapping[str, object]):
-    """Names whose values are made fit for a path."""
-
-    def __init__(self, names: Names) -> None:
-        self._names = names
-
-    def __getitem__(self, name: str) -> object:
-        found = self._names[name]
-        if found is None or isinstance(found, Mapping):
-            return None if found is None else _Quoting(cast("Names", found))
-        return quote(text_of(found), safe="-._~:,@")
-
-    def __iter__(self) -> Any:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
+def _for_path(text: str) -> str:
+    return quote(text, safe="-._~:,@")
 
 
 def _escaped(path: str) -> str:

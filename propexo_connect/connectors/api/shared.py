@@ -33,6 +33,7 @@ class SharedRead:
         self._places: list[_Place] = []
         self._error: BaseException | None = None
         self._is_over = False
+        self._is_partial = False
         self._reader_count = 0
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._fetch, name="propexo-shared", daemon=True)
@@ -40,8 +41,8 @@ class SharedRead:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it ended with an error."""
-        return self._error is not None
+        """Whether it ended with an error, or without some of its own parents."""
+        return self._error is not None or (self._is_over and self._is_partial)
 
     @property
     def is_idle(self) -> bool:
@@ -93,6 +94,7 @@ class SharedRead:
                 with self._changed:
                     if self._is_over:
                         return
+                    self._is_partial |= page.part is not None and page.part.has_failed
                     offset = self._file.seek(0, 2)
                     self._file.write(page.records)
                     self._places.append(_Place(replace(page, records=b""), offset, len(page.records)))

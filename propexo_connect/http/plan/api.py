@@ -10,7 +10,7 @@ from propexo_connect.http.plan.faults import Faults
 from propexo_connect.http.plan.fields import Fields
 from propexo_connect.http.plan.paging import AnyPaging, OnePage
 from propexo_connect.http.plan.paths import Path
-from propexo_connect.http.plan.stream import ApiStream, Asking, Changes, Format
+from propexo_connect.http.plan.stream import ApiStream, Asking, Format
 from propexo_connect.http.plan.template import ENGINE_NAMES, names_in
 from propexo_connect.http.plan.value import value
 from propexo_connect.model.errors import UnknownName
@@ -145,6 +145,3 @@ def _templates(part: Any, place: str) -> Iterator[tuple[str, Any]]:
                 yield from _templates(each, f"{place}.{label}")
             else:
                 yield f"{place}.{one.name}", each
-
-
-__all__ = ["Api", "Changes", "Lookup"]

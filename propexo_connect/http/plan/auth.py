@@ -101,6 +101,7 @@ class OAuth:
             stored durably before they are used.
         extra: further entries of the form.
         lifetime: how long a token lasts where the answer has no `expires_in`.
+        settle: how long a fresh token must wait before it is used.
         stored: kept, encrypted, for the syncs to come, because issuing is rationed or slow.
     """
 
@@ -118,6 +119,7 @@ class OAuth:
     header: str = "Authorization"
     scheme: str = "Bearer"
     lifetime: DurationOrNever = None
+    settle: DurationOrNever = None
     stored: bool = False
     kind: Literal["oauth"] = "oauth"
 

@@ -6,6 +6,7 @@
     epoch       1772366400                       us_date  03/01/2026 in the zone
     epoch_ms    1772366400000                    rfc2822  Sun, 01 Mar 2026 12:00:00 +0000
     http        Sun, 01 Mar 2026 12:00:00 GMT    dotnet   /Date(1772366400000)/ (read only)
+    epoch_ms_text  the number as a text, where a JSON body must hold it so
 
 Any other text with a `%` is a pattern of strftime, in the zone.
 """
@@ -32,6 +33,7 @@ _ASKED: dict[str, Callable[[datetime], str | int]] = {
     "us_date": lambda at: at.strftime("%m/%d/%Y"),
     "epoch": lambda at: int(at.timestamp()),
     "epoch_ms": lambda at: int(at.timestamp()) * 1000 + at.microsecond // 1000,
+    "epoch_ms_text": lambda at: str(int(at.timestamp()) * 1000 + at.microsecond // 1000),
     "rfc2822": lambda at: format_datetime(at.astimezone(UTC)),
     "http": lambda at: format_datetime(at.astimezone(UTC), usegmt=True),
 }
@@ -61,7 +63,7 @@ def read(value: str | float, written: str, zone: str = "UTC") -> str | None:
     A local time that comes twice when clocks go back is taken for the first.
     """
     try:
-        if written in {"epoch", "epoch_ms"}:
+        if written in {"epoch", "epoch_ms", "epoch_ms_text"}:
             number = float(value) if written == "epoch" else float(value) / 1000
             return _iso(_EPOCH + timedelta(microseconds=round(number * 1_000_000)))
         text = str(value).strip()

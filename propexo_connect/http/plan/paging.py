@@ -68,7 +68,8 @@ class Numbered:
         total: where the number of all records stands. pages: where the number of pages stands.
         next: where the next page's number stands, null or absent on the last.
         has_more: where a truth value stands.
-        short_is_last: as with `Offsets`.
+        short_is_last: as with `Offsets`; beside `next` it is for answers that lack it: where `pages` does not
+            tell either, a full page is followed by another.
         least: the smallest page that the vendor takes; probes ask for no less.
     """
 
@@ -96,6 +97,8 @@ class Links:
     Args:
         next: where the address stands, absolute or relative; absent, null or "" is the end. "header:Link"
             takes the link whose relation is `next`.
+        has_more: where a truth value says whether there is more; the address may then be there on the last
+            page, too.
         size, limit: how many records to ask for on the first page.
         method: how the next page is asked for; a POST goes without a body and without parameters.
         relative_to: what a relative address is relative to: the origin, the API's address, or the request.
@@ -105,6 +108,7 @@ class Links:
     size: int | None = None
     limit: str = ""
     method: Literal["GET", "POST"] = "GET"
+    has_more: Path | None = None
     relative_to: Literal["origin", "api", "request"] = "origin"
     at: At = "query"
     cap: int | None = None
@@ -122,6 +126,7 @@ class Tokens:
         token: the parameter that sends it.
         has_more: where a truth value says whether there is more; the token may then be there on the last
             page, too. `end`: the same the other way round (`end_of_stream`).
+        total: where the number of all records stands; with a `cap` the range is split before it is read.
         alone: the token is sent without the stream's other parameters (Zendesk); else with them (Seam).
     """
 
@@ -131,6 +136,7 @@ class Tokens:
     limit: str = ""
     has_more: Path | None = None
     end: Path | None = None
+    total: Path | None = None
     alone: bool = False
     at: At = "query"
     cap: int | None = None

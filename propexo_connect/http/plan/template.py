@@ -3,27 +3,28 @@
 A name stands for a setting of the connection, a field of the parent's record, or what the engine knows of
 the request (`ENGINE_NAMES`). Braces around anything else are braces, also those of `${NAME}`, so JSON and
 GraphQL need no escapes.
-`{name?}` is empty where the name has no value; what refers to a name without a value otherwise is left
-out: a parameter, a header, an entry of a body.
+`{name?}` is empty where the name has no value, `{name/}` what stands behind the last slash of an address;
+what refers to a name without a value otherwise is left out: a parameter, a header, an entry of a body.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 
 from propexo_connect.model.errors import ConfigurationError
 
-PLACEHOLDER = re.compile(r"(?<!\$)\{([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)(\?)?\}")
+PLACEHOLDER = re.compile(r"(?<!\$)\{([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+)*)([?/])?\}")
 
 ENGINE_NAMES = frozenset(
-    {"start", "end", "filter", "size", "offset", "page", "cursor", "fields", "now", "each", "origin"}
+    {"start", "end", "filter", "size", "offset", "page", "cursor", "fields", "now", "today", "each", "origin"}
 )
 """`start`, `end`: the bounds of the request, as its filter writes them. `filter`: the filter's terms.
 `size`, `offset`, `page`, `cursor`: the place in a list. `fields`: the names that are asked for.
-`now`: the present instant, ISO 8601. `each`: one value of a list that the settings hold. `origin`: scheme and
-host of the API, at the beginning of a path that is not below its address."""
+`now`: the present instant, ISO 8601. `today`: the day in the API's zone, 2026-03-01.
+`each`: one value of a list that the settings hold. `origin`: scheme and host of the API, at the beginning of a
+path that is not below its address."""
 
 Names = Mapping[str, object]
 """What placeholders stand for; None for a name without a value."""
@@ -56,30 +57,35 @@ def fill(template: object, names: Names) -> object:
     return template
 
 
-def fill_text(template: str, names: Names) -> str | None:
-    """The template as text; None where a name has no value."""
-    found = _filled(template, names)
-    return None if found is ABSENT else text_of(found)
-
-
-def _filled(template: str, names: Names) -> object:
-    whole = PLACEHOLDER.fullmatch(template)
-    if whole is not None:
-        found = look_up(whole[1], names)
-        if found is None:
-            return "" if whole[2] else ABSENT
-        return found
+def fill_text(template: str, names: Names, fit: Callable[[str], str] = str) -> str | None:
+    """The template as text; None where a name has no value. `fit` makes each value fit for its place."""
     is_absent = False
 
     def put(match: re.Match[str]) -> str:
         nonlocal is_absent
-        found = look_up(match[1], names)
-        if found is None and not match[2]:
+        found = _looked_up(match, names)
+        if found is None:
             is_absent = True
-        return "" if found is None else text_of(found)
+        return "" if found is None else fit(text_of(found))
 
     text = PLACEHOLDER.sub(put, template)
-    return ABSENT if is_absent else text
+    return None if is_absent else text
+
+
+def _filled(template: str, names: Names) -> object:
+    whole = PLACEHOLDER.fullmatch(template)
+    found = fill_text(template, names) if whole is None else _looked_up(whole, names)
+    return ABSENT if found is None else found
+
+
+def _looked_up(match: re.Match[str], names: Names) -> object:
+    """What a placeholder stands for, with its mark; None leaves out what refers to it."""
+    found = look_up(match[1], names)
+    if match[2] == "?":
+        return "" if found is None else found
+    if match[2] == "/" and found is not None:
+        return text_of(found).rstrip("/").rpartition("/")[2]
+    return found
 
 
 def look_up(name: str, names: Names) -> object:

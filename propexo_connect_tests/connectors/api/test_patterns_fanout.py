@@ -156,6 +156,21 @@ def test_only_parents_with_certain_values_are_asked() -> None:
         assert sorted(parts(vendor)) == ["1", "2", "3", "4"]
 
 
+def test_parents_without_the_id_that_a_path_leads_to_are_left_out() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v2/properties":
+            return answered([{"id": 1, "plan_id": "p1"}, {"id": 2, "plan_id": None}, {"id": 3}])
+        return answered(rows(7))
+
+    plans = ApiStream(
+        "units", "/properties/{parent.id}/plan/{parent.plan_id}", "id",
+        parent=Parent("properties", having=("plan_id",)),
+    )  # fmt: skip
+    with bench(handler, PROPERTIES, plans) as vendor:
+        assert sorted(parts(vendor)) == ["1"]
+        assert vendor.vendor.requests[-1].url.path == "/v2/properties/1/plan/p1"
+
+
 def test_several_parents_go_into_one_request() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v2/properties":
@@ -217,6 +232,26 @@ def test_a_parents_incomplete_list_is_no_list() -> None:
         pytest.raises(VendorFault, match="the parents in 'b' are not complete"),
     ):
         vendor.ids("c")
+
+
+def test_a_stream_in_the_middle_fails_part_by_part_and_is_read_again_as_a_whole() -> None:
+    broken = {"/v2/a/2/b"}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path in broken:
+            return answered({}, 500)
+        return answered(rows(1, 2)) if request.url.path == "/v2/a" else answered(rows(7))
+
+    streams = (
+        ApiStream("a", "/a", "id"),
+        ApiStream("b", "/a/{parent.id}/b", "id", parent="a"),
+        ApiStream("c", "/b/{parent.id}/c", "id", parent="b"),
+    )
+    with bench(handler, *streams) as vendor:
+        assert {key: part.has_failed for key, part in parts(vendor, "b").items()} == {"1": False, "2": True}
+        broken.clear()
+        assert {key: part.has_failed for key, part in parts(vendor, "b").items()} == {"1": False, "2": False}
+        assert vendor.ids("c") == [7]
 
 
 def test_nested_lists_become_a_stream_without_a_request() -> None:
@@ -335,3 +370,18 @@ def test_pages_of_a_parent_are_followed() -> None:
         pages: list[JsonPage] = list(vendor.pages("units"))
         assert [len(json.loads(page.records)) for page in pages] == [2, 2, 1]
         assert [page.part is not None for page in pages] == [False, False, True]
+
+
+def test_a_parent_known_by_its_address_is_asked_for_by_the_id_at_its_end() -> None:
+    """Calendly: keys are addresses, and paths want what stands behind their last slash."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v2/events":
+            return answered([{"uri": "https://elsewhere.example.com/events/a b"}])
+        return answered(rows(1))
+
+    events = ApiStream("events", "/events", "uri", fields="uri")
+    guests = ApiStream("guests", "/events/{parent.uri/}/guests", "id", parent="events")
+    with bench(handler, events, guests) as vendor:
+        assert vendor.ids("guests") == [1]
+        assert vendor.vendor.requests[-1].url.raw_path == b"/v2/events/a%20b/guests"

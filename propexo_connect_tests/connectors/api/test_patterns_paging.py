@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -166,6 +167,31 @@ def test_pages_with_page_info_end_where_it_names_no_next_page() -> None:
         lambda number, last: {"page_info": {"next_page": number + 1 if number < last else None}}
     )
     with bench(handler, records="data", paging=Numbered(100, next="page_info.next_page")) as vendor:
+        assert vendor.ids() == ONE_TO_251
+        assert len(vendor.vendor.requests) == 3
+
+
+@pytest.mark.parametrize("says_pages", [True, False])
+def test_pages_whose_page_info_is_missing_end_with_a_short_page(says_pages: bool) -> None:
+    """ButterflyMX: older answers lack `page_info` altogether."""
+
+    def told(number: int, last: int) -> dict[str, Any]:
+        info = {"total_pages": last, "next_page": number + 1 if number < last else None}
+        return {"page_info": info} if says_pages else {}
+
+    paging = Numbered(100, next="page_info.next_page", pages="page_info.total_pages", short_is_last=True)
+    with bench(numbered(told), records="data", paging=paging) as vendor:
+        assert sorted(vendor.ids()) == ONE_TO_251
+        assert len(vendor.vendor.requests) == 3
+
+
+@pytest.mark.parametrize("says_next", [True, False])
+def test_a_full_page_is_followed_where_lists_may_not_name_the_next(says_next: bool) -> None:
+    def told(number: int, last: int) -> dict[str, Any]:
+        return {"next_href": f"/things?page={number + 1}" if number < last else None} if says_next else {}
+
+    paging = Numbered(100, next="next_href", short_is_last=True)
+    with bench(numbered(told), records="data", paging=paging) as vendor:
         assert vendor.ids() == ONE_TO_251
         assert len(vendor.vendor.requests) == 3
 
@@ -485,3 +511,38 @@ def test_a_read_without_end_is_given_up() -> None:
 def test_what_is_no_list_of_records_is_a_failure_and_not_nothing(answer: httpx.Response) -> None:
     with bench(lambda _: answer, records="data") as vendor, pytest.raises(VendorFault):
         vendor.ids()
+
+
+def test_a_search_that_tells_too_large_a_total_is_split_before_it_is_read() -> None:
+    """HubSpot: 10,000 results a query, and the first page says how many there are."""
+    by_hour = {number: NOON - timedelta(hours=number) for number in range(1, 252)}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked = query(request)
+        start, end = (int(asked[name]) / 1000 for name in ("from", "to"))
+        found = [number for number, at in by_hour.items() if start <= at.timestamp() <= end]
+        place = int(asked.get("after", 0))
+        following = str(place + 50) if place + 50 < len(found) else None
+        page = rows(*found[place : place + 50])
+        return answered({"total": len(found), "results": page, "next": following})
+
+    paging = Tokens("next", "after", size=50, limit="limit", total="total", cap=150)
+    hours = Between("updated", "from", "to", written="epoch_ms_text")
+    stream = ApiStream("things", "/search", "id", filter=hours, records="results", paging=paging)
+    with bench(handler, stream) as vendor:
+        assert sorted(set(vendor.ids(request=Request(NOON - timedelta(hours=251), NOON)))) == ONE_TO_251
+        assert len(vendor.vendor.requests) == 1 + 3 + 3
+
+
+def test_a_link_on_the_last_page_is_not_followed_where_the_vendor_says_that_it_is_the_last() -> None:
+    """Zendesk: meta.has_more decides, whatever links.next says."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        place = int(query(request).get("after", 0))
+        links = {"next": f"https://api.example.com/v2/things?after={place + 100}"}
+        return answered({"things": cut(ALL, place, 100), "meta": {"has_more": place < 200}, "links": links})
+
+    paging = Links("links.next", has_more="meta.has_more")
+    with bench(handler, ApiStream("things", "/things", "id", records="things"), paging=paging) as vendor:
+        assert vendor.ids() == ONE_TO_251
+        assert len(vendor.vendor.requests) == 3
