@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 
@@ -160,7 +161,7 @@ class HttpClient:
         if call.encoded_query:
             given = url.query.decode("ascii")
             url = url.copy_with(query=f"{given}&{call.encoded_query}".lstrip("&").encode("ascii"))
-        where = f"{call.method} {url.host}{url.raw_path.partition(b'?')[0].decode('ascii', 'replace')}"[:160]
+        where = self._where(call.method, url)
         renewed = False
 
         def attempt() -> T:
@@ -186,6 +187,14 @@ class HttpClient:
         except ConnectError as error:
             error.at(where)
             raise
+
+    def _where(self, method: str, url: httpx.URL) -> str:
+        """A request as messages name it; a secret in its path is not told."""
+        path = url.raw_path.partition(b"?")[0].decode("ascii", "replace")
+        for secret in self._secrets:
+            for spelling in (secret, quote(secret, safe="")):
+                path = path.replace(spelling, "[removed]") if spelling else path
+        return f"{method} {url.host}{path}"[:160]
 
     def quote(self, text: str) -> str:
         """A piece of an answer, fit for a message."""

@@ -91,6 +91,11 @@ def credentials(
     return Credentials(headers, params, token, sign)
 
 
+def _address(template: str, names: Names) -> str:
+    """A token's address; the setting that holds it may refer to other settings."""
+    return _needed(_needed(template, names), names)
+
+
 def _needed(template: str, names: Names) -> str:
     found = fill_text(template, names)
     if found is None:
@@ -222,7 +227,7 @@ class TokenLogin(BearerLogin):
             body, headers["Content-Type"] = msgspec.json.encode(form), "application/json"
         else:
             body, headers["Content-Type"] = urlencode(form).encode(), "application/x-www-form-urlencoded"
-        return Call("POST", "", body=body, headers=headers, is_public=True), _needed(plan.url, names)
+        return Call("POST", "", body=body, headers=headers, is_public=True), _address(plan.url, names)
 
     def _read(self, answer: Answer, client: HttpClient, kept: Kept | None) -> Kept:
         plan = self._plan

@@ -52,6 +52,11 @@ class Part:
         """Whether everything was read through this parent."""
         return self.problem is None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether there may be more behind this parent than was read."""
+        return self.problem is not None and not self.is_skipped
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

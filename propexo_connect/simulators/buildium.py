@@ -145,6 +145,10 @@ def buildium_demo_population(seed: int, now: datetime) -> Population:
             "LastUpdatedDateTime": iso(made.ago(120))})  # fmt: skip
         put("emails", {"Id": number + 4000, "Subject": "Your request", "Sender": {"Id": 3},
             "SentDateTime": iso(made.ago(200))})  # fmt: skip
+    for number in range(9001, 9013):
+        put("applicants", {"Id": number, "ApplicantGroupId": None, "PropertyId": 411, "UnitId": 41100,
+            "TenantId": None, "Status": made.one_of(("Undecided", "Approved", "Rejected")), "Applications": [],
+            "UnsubmittedApplications": [], "LastUpdatedDateTime": iso(made.ago(150))})  # fmt: skip
     put("gl_accounts", *({"Id": number, "AccountNumber": f"{number:04d}", "Name": f"Account {number}",
         "Type": "Income", "IsActive": True} for number in range(1, 13)))  # fmt: skip
     return population

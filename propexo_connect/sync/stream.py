@@ -156,7 +156,7 @@ class Attempt:
                         spool.add(page)
                         if page.part is not None:
                             parts.append(page.part)
-                            failed += [page.part] if _has_failed(page.part) else []
+                            failed += [page.part] if page.part.has_failed else []
                         if spool.size_bytes >= self.settings.step_bytes:
                             window = self._store(spool, window, meter, parts, is_complete=False)
                             spool.close()
@@ -224,7 +224,7 @@ class Attempt:
         self._touch()
         self.windows.append(committed)
         stored = self.done.setdefault(window.tile, set())
-        stored.update(part.key for part in parts if not _has_failed(part))
+        stored.update(part.key for part in parts if not part.has_failed)
         parts.clear()
         self.changes.extend(decoded.changes)
         self.layout = decoded.layout
@@ -236,10 +236,6 @@ class Attempt:
 
     def _touch(self) -> None:
         self.touched_at = self.clock.monotonic()
-
-
-def _has_failed(part: Part) -> bool:
-    return not part.is_complete and not part.is_skipped
 
 
 def _partly(failed: list[Part]) -> ConnectError:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from propexo_connect.connectors.buildium import connector
-from propexo_connect.model.errors import CredentialsRefused
+from propexo_connect.model.errors import CredentialsRefused, PartlyRead
 from propexo_connect.model.tile import Request, Tile
 from propexo_connect.simulators.buildium import Buildium, simulation
 from propexo_connect.simulators.faults import Fault, Reply
-from propexo_connect_tests.connectors.landing import every_stream_lands
+from propexo_connect_tests.connectors.landing import Landing, every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, every_record_once, reading
 from propexo_connect_tests.http.doubles import NOON
 
@@ -38,6 +38,20 @@ def test_every_record_of_a_stream_is_read_once(buildium: Reader, name: str) -> N
 
 def test_every_value_lands_in_its_declared_type(buildium: Reader, tmp_path: Path) -> None:
     every_stream_lands(buildium, tmp_path)
+    assert all(buildium.simulator.truth(name) for name in names())
+
+
+def test_a_lease_whose_ledger_fails_holds_back_nobody_but_itself(buildium: Reader, tmp_path: Path) -> None:
+    """The others are stored, the ledger says which one is missing, and the tile stays open."""
+    lease = next(iter(buildium.simulator.truth("leases")))
+    buildium.simulator.script(Fault(Reply(500), path=f"/v1/leases/{lease}/transactions", times=None))
+    landing = Landing(buildium, tmp_path)
+    result = landing.sync("lease_transactions")["lease_transactions"]
+    assert isinstance(result.error, PartlyRead)
+    assert str(lease) in str(result.error)
+    assert landing.rows("select count(*) from landing.lease_transactions") == [(166,)]
+    assert landing.rows("select parent from _propexo.window_parts where not is_complete") == [(str(lease),)]
+    assert landing.rows("select count(*) from _propexo.windows where is_complete") == [(0,)]
 
 
 def test_a_list_of_several_pages_takes_one_request_a_page() -> None:

@@ -227,3 +227,9 @@ def test_a_graphql_stream_needs_a_query() -> None:
     text = SOAP.replace("connector: soap", "connector: graphql").replace("      xml:", "      description:")
     with pytest.raises((InvalidConnection, ConfigurationError), match="has no `query`"):
         parsed(text)
+
+
+def test_the_guides_example_is_a_connection() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "adding-a-connector.md").read_text(encoding="utf-8")
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    assert [plan.stream.name for plan in parsed(example).plans] == ["properties", "leases", "charges"]

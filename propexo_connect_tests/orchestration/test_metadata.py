@@ -1,5 +1,6 @@
 """The metadata of materializations: numbers that plot, and labels that keep their types."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -7,7 +8,7 @@ import dagster as dg
 from propexo_connect.destinations.base import TableFacts
 from propexo_connect.model.counts import Counts
 from propexo_connect.model.layout import Change
-from propexo_connect.model.ledger import Reading, Window
+from propexo_connect.model.ledger import Part, Reading, Window
 from propexo_connect.model.stream import StreamPlan, Table
 from propexo_connect.model.tile import WHOLE, Bound, Tile
 from propexo_connect.orchestration.metadata import result_metadata
@@ -30,6 +31,7 @@ PLOTTED = {
     "schema_changes": dg.IntMetadataValue,
     "dagster/row_count": dg.IntMetadataValue,
     "duration_seconds": dg.FloatMetadataValue,
+    "seconds_waited_for_the_source": dg.FloatMetadataValue,
     "seconds_since_last_seen_min": dg.FloatMetadataValue,
     "watermark_age_seconds": dg.FloatMetadataValue,
 }
@@ -105,6 +107,19 @@ def test_instants_are_told_as_instants_and_as_ages() -> None:
     assert labels["watermark_age_seconds"] == 3600.0
     assert labels["last_seen_min"] == dg.MetadataValue.timestamp(NOON - timedelta(days=2))
     assert labels["seconds_since_last_seen_min"] == 172_800.0
+
+
+def test_parents_are_counted_where_a_stream_is_read_through_them() -> None:
+    """Of all windows; a stream without parents has no such labels."""
+    gone = Part("122", problem="answered 404", is_skipped=True)
+    windows = (
+        replace(window(None, NOON), parts=(Part("120"), gone)),
+        replace(window(None, NOON), parts=(Part("121"),)),
+    )
+    labels = result_metadata(replace(result(*windows), waited_s=4.5), "one", NOON)
+    assert (labels["parents_read"], labels["parents_skipped"]) == (2, 1)
+    assert labels["seconds_waited_for_the_source"] == 4.5
+    assert "parents_read" not in result_metadata(result(window(None, NOON)), "one", NOON)
 
 
 def test_the_stretch_is_that_of_the_complete_tiles() -> None:

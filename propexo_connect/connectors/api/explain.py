@@ -49,6 +49,7 @@ def explain(api: Api, config: ApiConfig, name: str, tile: Tile | None, now: date
     else:
         lines.append("  is read whole")
     lines += _reading(api, spec, request, names, now)
+    lines += [f"  keeps to {limit}" for limit in budget_text(api)]
     lines += [f"  hides: {hides.note}" for hides in spec.hides]
     lines += [f"  not confirmed: {fact}" for fact in spec.unconfirmed]
     if spec.sensitive:
@@ -72,7 +73,7 @@ def _reading(api: Api, spec: ApiStream, request: Request, names: Names, now: dat
     asking: Asking = spec.changes if is_changes and spec.changes is not None else spec
     path = spec.changes.path if is_changes and spec.changes is not None else spec.path
     given: AnyFilter | None = spec.changes.filter if is_changes and spec.changes is not None else spec.filter
-    paging = asking.paging or api.paging
+    paging = api.paging_of(asking)
     ranges = list(pieces(given, request, names, now))
     for piece in ranges[:3]:
         yield f"    {request_text(api, asking, path, given, paging, piece, names)}"

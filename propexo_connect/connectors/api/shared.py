@@ -8,6 +8,7 @@ from tempfile import TemporaryFile
 from propexo_connect.connectors.base import JsonPage
 from propexo_connect.http.context import Context
 from propexo_connect.http.retry import heed_stop
+from propexo_connect.model.errors import Stalled
 
 _LOOK_EVERY_S = 0.1
 
@@ -32,17 +33,36 @@ class SharedRead:
         self._places: list[_Place] = []
         self._error: BaseException | None = None
         self._is_over = False
+        self._is_partial = False
+        self._reader_count = 0
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._fetch, name="propexo-shared", daemon=True)
         self._thread.start()
 
     @property
     def has_failed(self) -> bool:
-        """Whether it ended with an error."""
-        return self._error is not None
+        """Whether it ended with an error, or without some of its own parents."""
+        return self._error is not None or (self._is_over and self._is_partial)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all has come and nobody is reading it."""
+        return self._is_over and not self._reader_count
+
+    def enter(self) -> None:
+        """Somebody will read; comes before each `pages`."""
+        with self._changed:
+            self._reader_count += 1
 
     def pages(self, context: Context) -> Iterator[JsonPage]:
         """All pages, those that have come and those that come."""
+        try:
+            yield from self._followed(context)
+        finally:
+            with self._changed:
+                self._reader_count -= 1
+
+    def _followed(self, context: Context) -> Iterator[JsonPage]:
         number = 0
         while True:
             with self._changed:
@@ -62,8 +82,11 @@ class SharedRead:
     def close(self) -> None:
         """Let the pages go."""
         with self._changed:
+            if not self._is_over:
+                self._error = Stalled("reading was cancelled")
             self._is_over = True
             self._file.close()
+            self._changed.notify_all()
 
     def _fetch(self) -> None:
         try:
@@ -71,6 +94,7 @@ class SharedRead:
                 with self._changed:
                     if self._is_over:
                         return
+                    self._is_partial |= page.part is not None and page.part.has_failed
                     offset = self._file.seek(0, 2)
                     self._file.write(page.records)
                     self._places.append(_Place(replace(page, records=b""), offset, len(page.records)))

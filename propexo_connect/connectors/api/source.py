@@ -2,15 +2,15 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 import httpx
 import msgspec
 
-from propexo_connect.connectors.api.answers import Fetched, Reading, values_of
+from propexo_connect.connectors.api.answers import Fetched
+from propexo_connect.connectors.api.clients import Clients
 from propexo_connect.connectors.api.config import ApiConfig, names_of, secrets_of, state_folder
 from propexo_connect.connectors.api.described import described, filter_of, zone_for
 from propexo_connect.connectors.api.fanout import Branching, Skipped, read_parts
@@ -19,25 +19,23 @@ from propexo_connect.connectors.api.pages import Fetch, TooMany, proven, read_pa
 from propexo_connect.connectors.api.proof import Proofs
 from propexo_connect.connectors.api.ranges import halves, pieces
 from propexo_connect.connectors.api.requests import Added, bounds, call_of, encoded
-from propexo_connect.connectors.api.rewrite import Rewriting, fields_of, nested
+from propexo_connect.connectors.api.rewrite import fields_of, nested
+from propexo_connect.connectors.api.routes import Route, Routes
 from propexo_connect.connectors.api.shared import SharedRead
 from propexo_connect.connectors.base import Access, JsonPage, Page, ReadContext
-from propexo_connect.http.client import Answer, Call, HttpClient
+from propexo_connect.http.client import Answer
 from propexo_connect.http.context import Context
 from propexo_connect.http.envelope import decoded, is_empty
 from propexo_connect.http.graphql import GraphQL
-from propexo_connect.http.logins import Credentials, credentials
 from propexo_connect.http.plan.api import Api, Lookup
 from propexo_connect.http.plan.auth import Login
-from propexo_connect.http.plan.budget import Budget
 from propexo_connect.http.plan.filters import AnyFilter, Between, Newest
 from propexo_connect.http.plan.instants import write
-from propexo_connect.http.plan.paging import AnyPaging, Links, Relay
+from propexo_connect.http.plan.paging import AnyPaging, Links
 from propexo_connect.http.plan.paths import at, steps
 from propexo_connect.http.plan.stream import ApiStream, Asking, Parent
 from propexo_connect.http.plan.template import ENGINE_NAMES, Names, fill_text, names_in, text_of
-from propexo_connect.http.throttle import PROCESS, Window, seconds_until_reset
-from propexo_connect.http.tokens import TokenStore, key_from, name_from
+from propexo_connect.http.tokens import name_from
 from propexo_connect.model.clock import Clock
 from propexo_connect.model.errors import (
     ConfigurationError,
@@ -55,20 +53,10 @@ MoreNames = Callable[[ApiConfig, Mapping[str, object]], Mapping[str, object]]
 
 _any: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder()
 
+_KEPT_SHARED = 16
+"""So many shared reads are kept before those of ranges are forgotten."""
+
 _SHORTLY = RetryPolicy(2, timedelta(seconds=1), timedelta(seconds=5))
-
-
-@dataclass(frozen=True)
-class _Route:
-    """The request that serves a range: the listing, or the one for changes."""
-
-    asking: Asking
-    path: str
-    filter: AnyFilter | None
-    paging: AnyPaging
-    reading: Reading
-    rewriting: Rewriting
-    unwrap: str | None
 
 
 class ApiSource:
@@ -92,34 +80,26 @@ class ApiSource:
         self._config = config
         self._clock = clock
         self._more_names = more_names
-        self._transport = transport
         self._settings: dict[str, object] = {
             **dict.fromkeys(ENGINE_NAMES),
             "parent": None,
             **names_of(config),
         }
-        self._secrets = secrets_of(config)
-        self._open = ExitStack()
-        self._bare: dict[str, HttpClient] = {}
+        self._clients = Clients(api, config, clock, self._settings, transport)
+        self._address, self._client = self._clients.address, self._clients.main
+        self._settings["origin"] = str(httpx.URL(self._address).copy_with(raw_path=b"/")).rstrip("/")
+        self._graph = GraphQL(self._client)
+        self._routes = Routes(api, self._settings, config.reveal, clock)
+        self._route = self._routes.of
         self._lock = threading.Lock()
         self._shared: dict[tuple[str, Request], SharedRead] = {}
         self._learnt: dict[str, object] | None = None
         self._learning = threading.Lock()
         folder = state_folder(config)
         self._proofs = Proofs(folder / "proofs" if folder else None)
-        address = fill_text(api.url, self._settings)
-        if not address:
-            raise ConfigurationError("'url' is missing", expected="the address of the API")
-        self._address = address.rstrip("/")
-        self._settings["origin"] = str(httpx.URL(self._address).copy_with(raw_path=b"/")).rstrip("/")
-        self._credentials = credentials(
-            api.log_ins, self._settings, self._bare_client, clock, self._token_store()
-        )
-        self._client = self._opened_client(self._credentials)
-        self._graph = GraphQL(self._client)
-        parents = {above.stream for stream in api.streams if (above := stream.fan_out) is not None}
-        self._parents = parents
-        self._routes: dict[tuple[str, bool], _Route] = {}
+        children = [(stream, above) for stream in api.streams if (above := stream.fan_out) is not None]
+        self._parents = {above.stream for _, above in children}
+        self._windowed_parents = {above.stream for child, above in children if above.changed or child.nested}
 
     def __repr__(self) -> str:
         return f"ApiSource({httpx.URL(self._address).host})"
@@ -128,7 +108,7 @@ class ApiSource:
         """Close the connections and let shared pages go."""
         for shared in self._shared.values():
             shared.close()
-        self._open.close()
+        self._clients.close()
 
     # what the engine asks
 
@@ -160,8 +140,9 @@ class ApiSource:
         context: ReadContext,
     ) -> Iterator[Page]:
         spec = self._api.stream(stream.name)
-        if spec.name in self._parents and position is None and fields is None:
-            yield from self._shared_pages(spec, request, context)
+        is_wanted = spec.name in (self._parents if request.is_whole else self._windowed_parents)
+        if is_wanted and position is None and (fields is None or not _asks_fields(spec)):
+            yield from self._shared_pages(spec, request, context, must_be_whole=False)
             return
         yield from self._pages(spec, request, fields, position, context)
 
@@ -214,7 +195,7 @@ class ApiSource:
     def _ranged(
         self,
         spec: ApiStream,
-        route: _Route,
+        route: Route,
         request: Request,
         names: Names,
         position: str | None,
@@ -266,7 +247,7 @@ class ApiSource:
         """Records that stand within their parents' records."""
         above = cast("Parent", spec.fan_out)
         parent = self._api.stream(above.stream)
-        rewriting = self._rewriting(spec, (), spec.add)
+        rewriting = self._routes.rewriting(spec, (), spec.add)
         wanted = sorted(_parent_fields(spec))
         for page in self._shared_pages(parent, request, context):
             unwrap = (page.unwrap,) if page.unwrap else ()
@@ -310,22 +291,36 @@ class ApiSource:
         if batch:
             yield _branching(batch, key)
 
-    def _shared_pages(self, spec: ApiStream, request: Request, context: ReadContext) -> Iterator[JsonPage]:
-        """The pages of a parent stream, read once for everybody."""
+    def _shared_pages(
+        self, spec: ApiStream, request: Request, context: ReadContext, *, must_be_whole: bool = True
+    ) -> Iterator[JsonPage]:
+        """The pages of a parent stream, read once for everybody.
+
+        Raises:
+            VendorFault: it must be whole, and some of its own parents failed.
+        """
         with self._lock:
             shared = self._shared.get((spec.name, request))
             if shared is None or shared.has_failed:
                 whole = replace(context, done=frozenset())
                 shared = SharedRead(lambda: self._pages(spec, request, None, None, whole))
+                self._let_go()
                 self._shared[spec.name, request] = shared
+            shared.enter()
         for page in shared.pages(context):
-            if page.part is not None and page.part.problem is not None and not page.part.is_skipped:
+            if must_be_whole and page.part is not None and page.part.has_failed:
                 raise VendorFault(f"the parents in '{spec.name}' are not complete: {page.part.problem}")
             yield page
 
+    def _let_go(self) -> None:
+        """Forget shared reads of ranges that nobody reads any more: a backsync has hundreds of them."""
+        idle = [key for key, shared in self._shared.items() if shared.is_idle and not key[1].is_whole]
+        for key in idle[: max(0, len(self._shared) - _KEPT_SHARED)]:
+            self._shared.pop(key).close()
+
     # one request
 
-    def _fetch(self, spec: ApiStream, route: _Route, request: Request, names: Names) -> Fetch:
+    def _fetch(self, spec: ApiStream, route: Route, request: Request, names: Names) -> Fetch:
         above = spec.fan_out
         skips = frozenset(above.skip) if above is not None and spec.nested is None else frozenset[int]()
         filtered = bounds(route.filter, request, names)
@@ -342,8 +337,8 @@ class ApiSource:
             parts = (added,) if added.is_bare or added.link else (filtered, added)
             call = call_of(self._api, route.asking, route.path, {**names, **filtered.names}, parts)
             call = replace(call, judge=look)
-            if self._credentials.params:
-                joined = encoded(self._credentials.params)
+            if self._clients.credentials.params:
+                joined = encoded(self._clients.credentials.params)
                 call = replace(call, encoded_query=f"{call.encoded_query}&{joined}".lstrip("&"))
 
             def read(answer: Answer) -> Fetched:
@@ -356,7 +351,7 @@ class ApiSource:
     def _below(self, answer: Answer) -> bytes:
         return self._graph.below_data(answer)
 
-    def _link(self, route: _Route, link: str, names: Names) -> str:
+    def _link(self, route: Route, link: str, names: Names) -> str:
         """A link of an answer as a whole address; the client refuses one that leads elsewhere."""
         if "://" in link or not isinstance(route.paging, Links):
             return link
@@ -373,53 +368,6 @@ class ApiSource:
         chosen = self._config.page_size
         return chosen if chosen is None or most is None else min(chosen, most)
 
-    # plans, made once
-
-    def _route(self, spec: ApiStream, request: Request) -> _Route:
-        changes = spec.changes
-        is_changes = changes is not None and self._reaches(changes.reach, request)
-        key = (spec.name, is_changes)
-        known = self._routes.get(key)
-        if known is None:
-            asking: Asking = changes if is_changes and changes is not None else spec
-            path = changes.path if is_changes and changes is not None else spec.path
-            given = changes.filter if is_changes and changes is not None else spec.filter
-            above = spec.fan_out
-            if above is not None and above.changed and given is None:
-                given = None
-            paging = asking.paging or (spec.paging if is_changes else None) or self._api.paging
-            relay = isinstance(paging, Relay)
-            if isinstance(paging, Relay) and asking.records is None:
-                asking = replace(asking, records=(*steps(paging.connection), "edges"))
-            reading = Reading(self._api, asking, values_of(paging))
-            unwrap_path = asking.unwrap if asking.unwrap is not None else self._api.unwrap
-            rewriting = self._rewriting(spec, steps(unwrap_path or ()), spec.add)
-            unwrap: str | None = None
-            if relay and asking.unwrap is None:
-                if rewriting.is_needed:
-                    rewriting = self._rewriting(spec, ("node",), spec.add)
-                else:
-                    unwrap = "node"
-            known = _Route(asking, path, given, paging, reading, rewriting, unwrap)
-            self._routes[key] = known
-        return known
-
-    def _reaches(self, reach: timedelta | None, request: Request) -> bool:
-        """Whether the request for changes can serve a range."""
-        if request.is_whole:
-            return False
-        if reach is None or not isinstance(request.start, datetime):
-            return True
-        return request.start >= self._clock.now() - reach
-
-    def _rewriting(
-        self, spec: ApiStream, unwrap: tuple[str | int, ...], added: Mapping[str, str]
-    ) -> Rewriting:
-        zone = fill_text(self._api.zone, self._settings) or "UTC"
-        instants = {field.name: (field.written, zone) for field in spec.declared if field.written}
-        hidden = [place for place in spec.sensitive if f"{spec.name}.{place}" not in self._config.reveal]
-        return Rewriting(tuple(str(step) for step in unwrap), instants, hidden, added)
-
     # what must be known first
 
     def _known(self, context: Context) -> dict[str, object]:
@@ -427,7 +375,7 @@ class ApiSource:
         with self._learning:
             if self._learnt is None:
                 told: dict[str, object] = {}
-                token = self._credentials.token
+                token = self._clients.credentials.token
                 keeps = any(isinstance(log_in, Login) and log_in.keeps for log_in in self._api.log_ins)
                 if token is not None and keeps:
                     token.headers(context)
@@ -462,7 +410,7 @@ class ApiSource:
             return
         if not given.proves or not given.has_lower or spec.nested is not None:
             return
-        mark = name_from(self._address, spec.name, str(given), *self._secrets)
+        mark = name_from(self._address, spec.name, str(given), *secrets_of(self._config))
         if not self._proofs.is_due(mark):
             return
         route = self._route(spec, request)
@@ -525,74 +473,6 @@ class ApiSource:
                 return _branching([row], key)
         return None
 
-    # clients
-
-    def _opened_client(self, known: Credentials) -> HttpClient:
-        budget = self._api.budget
-        windows = tuple(
-            Window(
-                int(text_of(fill_text(str(rate.count), self._settings) or "1")),
-                rate.seconds,
-                rate.only,
-                rate.per_path,
-            )
-            for rate in budget.rates
-        )
-        told = fill_text(str(budget.in_flight), self._settings) if budget.in_flight is not None else None
-        throttle = None
-        if windows or told:
-            throttle = PROCESS.of(self._credential(budget), windows, int(told) if told else None, self._clock)
-        client = HttpClient(
-            self._address,
-            clock=self._clock,
-            allow_private_addresses=self._config.allow_private_addresses,
-            auth=known.token,
-            headers=known.headers,
-            secrets=(*self._secrets, *known.headers.values()),
-            quotes_answers=self._api.quotes_answers,
-            retry_statuses=frozenset(self._api.retry),
-            throttle=throttle,
-            sign=known.sign,
-            heed=self._heed if budget.remaining else None,
-            transport=self._transport,
-        )
-        return self._open.enter_context(client)
-
-    def _bare_client(self, address: str) -> HttpClient:
-        """A client without credentials: for log-ins, at the API's address or another."""
-        with self._lock:
-            client = self._bare.get(address)
-            if client is None:
-                client = HttpClient(
-                    address or self._address,
-                    clock=self._clock,
-                    allow_private_addresses=self._config.allow_private_addresses,
-                    secrets=self._secrets,
-                    quotes_answers=self._api.quotes_answers,
-                    transport=self._transport,
-                )
-                self._bare[address] = self._open.enter_context(client)
-            return client
-
-    def _heed(self, headers: httpx.Headers) -> float:
-        budget = self._api.budget
-        now = self._clock.now().timestamp()
-        return seconds_until_reset(headers, budget.remaining, budget.reset, budget.reset_is, now)
-
-    def _credential(self, budget: Budget) -> str:
-        """Whom the vendor counts: the credentials, or what the plan names."""
-        parts = [text_of(self._settings.get(name) or "") for name in budget.shared_by] or list(self._secrets)
-        return name_from(self._address, *parts)
-
-    def _token_store(self) -> TokenStore | None:
-        folder = state_folder(self._config)
-        if folder is None:
-            return None
-        given = self._config.token_key
-        own = [secret for secret in self._secrets if given is None or secret != given.get_secret_value()]
-        key = given.get_secret_value().encode() if given is not None else key_from(own)
-        return TokenStore(folder / "tokens", key)
-
 
 def selection(spec: ApiStream, fields: frozenset[str] | None) -> str:
     """What `{fields}` stands for: the wanted top-level fields, with key and cursor, in declared order."""
@@ -604,6 +484,12 @@ def selection(spec: ApiStream, fields: frozenset[str] | None) -> str:
         wanted.add(spec.filter.field)
     chosen = (name for name in offered if name in wanted)
     return spec.field_join.join(f"{name} {spec.selections.get(name, '')}".strip() for name in chosen)
+
+
+def _asks_fields(spec: ApiStream) -> bool:
+    """Whether a request says which fields it wants, so that a selection makes it another request."""
+    templates = (spec.path, spec.params, spec.body, spec.form, spec.xml, spec.variables)
+    return "{fields}" in spec.query or any("fields" in names_in(template) for template in templates)
 
 
 def _parent_fields(spec: ApiStream) -> set[str]:
@@ -634,9 +520,3 @@ def _branching(batch: list[dict[str, object]], key: str) -> Branching:
         return Branching(text_of(batch[0][key]), {"parent": batch[0]})
     joined = {name: ",".join(text_of(row[name]) for row in batch) for name in batch[0]}
     return Branching(joined[key], {"parent": joined})
-
-
-def call_text(call: Call) -> str:
-    """A call in one line, without its body."""
-    query = f"?{call.encoded_query}" if call.encoded_query else ""
-    return f"{call.method} {call.path}{query}"

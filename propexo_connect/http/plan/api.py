@@ -10,7 +10,7 @@ from propexo_connect.http.plan.faults import Faults
 from propexo_connect.http.plan.fields import Fields
 from propexo_connect.http.plan.paging import AnyPaging, OnePage
 from propexo_connect.http.plan.paths import Path
-from propexo_connect.http.plan.stream import ApiStream, Changes, Format
+from propexo_connect.http.plan.stream import ApiStream, Asking, Format
 from propexo_connect.http.plan.template import ENGINE_NAMES, names_in
 from propexo_connect.http.plan.value import value
 from propexo_connect.model.errors import UnknownName
@@ -95,6 +95,12 @@ class Api:
         """The ways to log in, one or several."""
         return self.auth if isinstance(self.auth, tuple) else (self.auth,)
 
+    def paging_of(self, asking: Asking) -> AnyPaging:
+        """How the pages of a request go on; a single record has none."""
+        if asking.paging is not None:
+            return asking.paging
+        return OnePage() if asking.single else self.paging
+
     def stream(self, name: str) -> ApiStream:
         """The stream of this name.
 
@@ -139,6 +145,3 @@ def _templates(part: Any, place: str) -> Iterator[tuple[str, Any]]:
                 yield from _templates(each, f"{place}.{label}")
             else:
                 yield f"{place}.{one.name}", each
-
-
-__all__ = ["Api", "Changes", "Lookup"]

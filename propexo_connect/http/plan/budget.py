@@ -9,7 +9,7 @@ class Rate:
 
     Args:
         count: a number, or the name of a setting in braces.
-        only: the beginnings of the paths that count against it; empty: all of them.
+        only: the beginnings of the paths, below the API's address, that count against it; empty: all.
         per_path: each path has a window of its own (Entrata counts by method).
     """
 

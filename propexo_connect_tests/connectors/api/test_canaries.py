@@ -37,11 +37,13 @@ KINDS: dict[str, Any] = {
     "oauth by basic": OAuth("https://auth.example.com/token", "{user}", "{api_key}", style="basic"),
     "signed": Signed("{api_key}"),
     "body": (),
+    "parameter": (),
     "path": (),
 }
 STREAMS = {
     "body": ApiStream("things", "/things", "id", method="POST", body={"auth": {"key": "{api_key}"}}),
-    "path": ApiStream("things", "/things", "id", params={"apiToken": "{api_key}"}),
+    "parameter": ApiStream("things", "/things", "id", params={"apiToken": "{api_key}"}),
+    "path": ApiStream("things", "/{api_key}/things", "id"),
 }
 
 

@@ -4,6 +4,7 @@ import json
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ from propexo_connect.connectors.base import JsonPage
 from propexo_connect.http.plan import ApiStream, Between, Each, Offsets, Parent
 from propexo_connect.model.errors import CredentialsRefused, VendorFault
 from propexo_connect.model.ledger import Part
-from propexo_connect.model.tile import Request
+from propexo_connect.model.tile import WHOLE, Request
 from propexo_connect_tests.connectors.api.bench import Bench, answered, bench, query, rows
 from propexo_connect_tests.http.doubles import NOON
 
@@ -69,6 +70,29 @@ def test_parents_are_read_once_whoever_needs_them() -> None:
         assert vendor.records("properties") == vendor.records("properties")
         paths = [request.url.path for request in vendor.vendor.requests]
         assert paths.count("/v2/properties") == 1
+
+
+def test_a_selection_of_fields_does_not_read_parents_again() -> None:
+    """Unless the request itself says which fields it wants."""
+    with bench(houses, PROPERTIES, UNITS) as vendor:
+        vendor.ids("units")
+        (properties,) = [one for one in vendor.source.discover() if one.name == "properties"]
+        list(vendor.source.read(properties, WHOLE, frozenset({"id"}), None, vendor.sync.context))
+        assert len(vendor.vendor.requests) == 6
+
+
+def test_shared_ranges_are_forgotten_when_nobody_reads_them() -> None:
+    """A backsync of a parent's nested lists has hundreds of ranges, and each holds a file."""
+    invoices = ApiStream("invoices", "/invoices", "id", filter=Between("created", "from", "to"))
+    lines = ApiStream("lines", "", "id", parent="invoices", nested="lines")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with bench(lambda _: answered([{"id": 1, "lines": [{"id": 2}]}]), invoices, lines) as vendor:
+        for day in range(100):
+            request = Request(NOON - (day + 1) * DAY, NOON - day * DAY)
+            assert vendor.ids("lines", request) == [2]
+            assert vendor.ids("invoices", request) == [1]
+        assert len(vendor.vendor.requests) == 100
+        assert len(list(Path("/proc/self/fd").iterdir())) < before + 40
 
 
 def failing(status: int, body: Any = None) -> Any:
@@ -193,6 +217,26 @@ def test_a_parents_incomplete_list_is_no_list() -> None:
         pytest.raises(VendorFault, match="the parents in 'b' are not complete"),
     ):
         vendor.ids("c")
+
+
+def test_a_stream_in_the_middle_fails_part_by_part_and_is_read_again_as_a_whole() -> None:
+    broken = {"/v2/a/2/b"}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path in broken:
+            return answered({}, 500)
+        return answered(rows(1, 2)) if request.url.path == "/v2/a" else answered(rows(7))
+
+    streams = (
+        ApiStream("a", "/a", "id"),
+        ApiStream("b", "/a/{parent.id}/b", "id", parent="a"),
+        ApiStream("c", "/b/{parent.id}/c", "id", parent="b"),
+    )
+    with bench(handler, *streams) as vendor:
+        assert {key: part.has_failed for key, part in parts(vendor, "b").items()} == {"1": False, "2": True}
+        broken.clear()
+        assert {key: part.has_failed for key, part in parts(vendor, "b").items()} == {"1": False, "2": False}
+        assert vendor.ids("c") == [7]
 
 
 def test_nested_lists_become_a_stream_without_a_request() -> None:

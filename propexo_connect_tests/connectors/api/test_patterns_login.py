@@ -231,6 +231,54 @@ def test_rationed_tokens_are_kept_for_the_syncs_to_come(tmp_path: Path) -> None:
     assert door.issued == 2
 
 
+def test_two_syncs_at_once_ask_for_one_token(tmp_path: Path) -> None:
+    """Rationed tokens, and refresh tokens that die with their use, allow no race."""
+    door = Door(issued)
+    clock = ManualClock()
+    start = threading.Barrier(4, timeout=5)
+
+    def sync() -> None:
+        with bench(door, auth=oauth(stored=True), state_dir=tmp_path, clock=clock) as vendor:
+            start.wait()
+            vendor.ids()
+
+    threads = [threading.Thread(target=sync) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert door.issued == 1
+
+
+def test_a_stored_token_that_is_refused_is_replaced(tmp_path: Path) -> None:
+    door = Door(issued)
+    with bench(door, auth=oauth(stored=True), state_dir=tmp_path) as vendor:
+        vendor.ids()
+    door.dead.add("t1")
+    with bench(door, auth=oauth(stored=True), state_dir=tmp_path) as vendor:
+        assert vendor.ids() == [1]
+    assert door.issued == 2
+
+
+def test_a_stored_token_that_is_damaged_is_replaced(tmp_path: Path) -> None:
+    door = Door(issued)
+    for _ in range(2):
+        with bench(door, auth=oauth(stored=True), state_dir=tmp_path) as vendor:
+            vendor.ids()
+        (file,) = tmp_path.rglob("*.token")
+        file.write_bytes(file.read_bytes()[:20])
+    assert door.issued == 2
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "tokens").write_text("a file where the folder should be")
+    with (
+        bench(Door(issued), auth=oauth(stored=True), state_dir=tmp_path) as vendor,
+        pytest.raises(ConfigurationError, match="PROPEXO_STATE_DIR"),
+    ):
+        vendor.ids()
+
+
 def test_stored_tokens_are_encrypted_and_readable_to_their_connection_only(tmp_path: Path) -> None:
     door = Door(lambda _: answered({"access_token": "t-very-visible", "expires_in": 3600}))
     with bench(door, auth=oauth(stored=True), state_dir=tmp_path) as vendor:
@@ -336,6 +384,13 @@ def test_a_value_that_must_be_asked_for_first_is_asked_for_once() -> None:
             "/v2/things",
         ]
         assert vendor.vendor.queries[-1] == {"organization": "o-1"}
+
+
+def test_the_address_may_hold_settings() -> None:
+    """Rent Manager has a host for each customer."""
+    with bench(lambda _: OK, settings={"url": "https://{user}.api.example.com/v2"}) as vendor:
+        vendor.ids()
+        assert vendor.vendor.requests[0].url.host == "pat.api.example.com"
 
 
 def test_a_setting_without_a_value_is_told_before_anything_is_sent() -> None:

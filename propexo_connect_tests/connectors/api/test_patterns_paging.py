@@ -1,6 +1,7 @@
 """Every way of paging that vendors have, through the engine; and every way in which they go wrong."""
 
 import json
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -42,6 +43,22 @@ def test_offsets_with_a_total_in_a_header_take_one_request_a_page() -> None:
     with bench(by_offset(), paging=Offsets(100, total="header:X-Total-Count")) as vendor:
         assert sorted(vendor.ids()) == ONE_TO_251
         assert [asked["offset"] for asked in vendor.vendor.queries] == ["0", "100", "200"]
+
+
+def test_pages_that_are_independent_are_asked_for_at_once_and_come_in_order() -> None:
+    """As soon as the total is known; two requests must be under way for either to be answered."""
+    meet = threading.Barrier(2, timeout=5)
+    plain = by_offset()
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if query(request)["offset"] != "0":
+            meet.wait()
+        return plain(request)
+
+    paging = Offsets(51, total="header:X-Total-Count")
+    with bench(handler, paging=paging, settings={"in_flight": 2}) as vendor:
+        assert vendor.ids() == ONE_TO_251
+        assert len(vendor.vendor.requests) == 5
 
 
 def test_offsets_advance_by_what_came_where_the_vendor_cuts_pages_in_silence() -> None:
@@ -345,6 +362,13 @@ def test_a_single_object_is_one_record() -> None:
         ApiStream("things", "/me", "id", single=True, records="account"),
     ) as vendor:
         assert vendor.ids() == [7]
+
+
+def test_a_single_object_is_not_asked_for_in_pages() -> None:
+    stream = ApiStream("things", "/me", "id", single=True)
+    with bench(lambda _: answered({"id": 7}), stream, paging=Offsets(10)) as vendor:
+        assert vendor.ids() == [7]
+        assert vendor.vendor.queries == [{}]
 
 
 def test_a_list_of_one_may_come_as_an_object() -> None:
