@@ -122,7 +122,7 @@ class Resolution:
         return plan
 
     def _mode(self, stream: Stream, written: WrittenStream, path: FieldPath) -> Mode:
-        keyless = bool(stream.fields) and not stream.key
+        keyless = not stream.key and (stream.is_keyless or bool(stream.fields))
         said = written.mode or self._written.mode
         if said is None:
             return Mode.APPEND if keyless else Mode.MERGE

@@ -96,7 +96,10 @@ class Envelope:
     ) -> None:
         self._absent_is_empty = absent_is_empty
         self._takes = takes
-        shape = _shape({records: msgspec.Raw, **dict.fromkeys(values.values(), Scalar)})
+        self._is_whole = not records and bool(values)
+        """The answer itself is the record, and holds values of paging."""
+        leaves: dict[Path, Any] = dict.fromkeys(values.values(), Scalar)
+        shape = _shape(leaves if self._is_whole else {records: msgspec.Raw, **leaves})
         self._records = records
         self._values = values
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape)
@@ -108,7 +111,11 @@ class Envelope:
             VendorFault: not JSON, not UTF-8, or not of this shape.
         """
         answer = decoded(text, self._decoder)
-        raw = _at(answer, self._records)
+        raw = (
+            msgspec.Raw(text.removeprefix(b"\xef\xbb\xbf").strip())
+            if self._is_whole
+            else _at(answer, self._records)
+        )
         place = ".".join(str(step) for step in self._records)
         text = b"null" if raw is None else b"[]" if raw is _NOTHING_BELOW else bytes(cast("msgspec.Raw", raw))
         records = self._array(text, place)

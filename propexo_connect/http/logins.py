@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ from propexo_connect.http.auth import BearerLogin, Token
 from propexo_connect.http.client import Answer, Call, HttpClient
 from propexo_connect.http.context import Context
 from propexo_connect.http.graphql import GraphQL
+from propexo_connect.http.judging import judge_by
 from propexo_connect.http.plan.auth import (
     TOKEN_LIFE_WITHOUT_WORD,
     AnyLogIn,
@@ -30,12 +31,12 @@ from propexo_connect.http.plan.auth import (
 from propexo_connect.http.plan.instants import read, write
 from propexo_connect.http.plan.paths import at, said
 from propexo_connect.http.plan.template import ABSENT, PLACEHOLDER, Names, fill, fill_text
+from propexo_connect.http.retry import wait_out
 from propexo_connect.http.tokens import Kept, TokenStore, name_from
 from propexo_connect.model.clock import Clock
 from propexo_connect.model.errors import (
     ConfigurationError,
     CredentialsRefused,
-    PermissionRefused,
     TerminalError,
     VendorFault,
 )
@@ -96,6 +97,14 @@ def _address(template: str, names: Names) -> str:
     return _needed(_needed(template, names), names)
 
 
+def _origin(address: str) -> str:
+    """Scheme, host and port of an address: a client of it follows the address to the letter."""
+    try:
+        return str(httpx.URL(address).copy_with(raw_path=b"/", fragment=None))
+    except httpx.InvalidURL:
+        return address  # the client says what is wrong with it
+
+
 def _needed(template: str, names: Names) -> str:
     found = fill_text(template, names)
     if found is None:
@@ -138,7 +147,9 @@ class TokenLogin(BearerLogin):
     def _obtain(self, context: Context) -> Token:
         """A token: the stored one while it is good, else a fresh one."""
         if self._store is None:
-            return self._hand_out(self._fetch(None, context))
+            fresh = self._fetch(None, context)
+            self._let_settle(context)
+            return self._hand_out(fresh)
         name = self._stored_name()
         with self._store.locked(name):
             kept = self._store.load(name)
@@ -146,7 +157,13 @@ class TokenLogin(BearerLogin):
                 return self._hand_out(kept)
             fresh = self._fetch(kept, context)
             self._store.save(name, fresh)
+            self._let_settle(context)
         return self._hand_out(fresh)
+
+    def _let_settle(self, context: Context) -> None:
+        """Wait until the vendor knows its new token everywhere."""
+        if isinstance(self._plan, OAuth) and self._plan.settle is not None:
+            wait_out(self._plan.settle.total_seconds(), context)
 
     def _hand_out(self, kept: Kept) -> Token:
         self._handed_out = kept.access
@@ -174,10 +191,13 @@ class TokenLogin(BearerLogin):
         else:
             call, address = self._login_call(plan)
         client = self._open_client(address)
+        if isinstance(plan, Login):
+            call = replace(call, judge=judge_by(plan.faults, client.quote))
         try:
             return client.call(call, lambda answer: self._read(answer, client, kept), context)
         except TerminalError as error:
-            if isinstance(error, CredentialsRefused | PermissionRefused | ConfigurationError):
+            # A log-in that is forbidden (403) is not a right that is missing: its client is unknown.
+            if isinstance(error, CredentialsRefused | ConfigurationError):
                 raise
             refusal = CredentialsRefused(error.found, where=error.where, remedy=_CHECK)
         # A log-in that is refused for good must not be tried again by other threads: accounts get locked.
@@ -200,8 +220,8 @@ class TokenLogin(BearerLogin):
             body = urlencode(_texts(fill(plan.form, self._names))).encode()
             headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
         is_whole = "://" in address
-        call = Call(plan.method, "" if is_whole else address, body=body, headers=headers, is_public=True)
-        return call, address if is_whole else ""
+        call = Call(plan.method, address, body=body, headers=headers, is_public=True)
+        return call, _origin(address) if is_whole else ""
 
     def _oauth_call(self, plan: OAuth, kept: Kept | None) -> tuple[Call, str]:
         names = self._names
@@ -227,7 +247,8 @@ class TokenLogin(BearerLogin):
             body, headers["Content-Type"] = msgspec.json.encode(form), "application/json"
         else:
             body, headers["Content-Type"] = urlencode(form).encode(), "application/x-www-form-urlencoded"
-        return Call("POST", "", body=body, headers=headers, is_public=True), _address(plan.url, names)
+        address = _address(plan.url, names)
+        return Call("POST", address, body=body, headers=headers, is_public=True), _origin(address)
 
     def _read(self, answer: Answer, client: HttpClient, kept: Kept | None) -> Kept:
         plan = self._plan

@@ -37,10 +37,14 @@ class Origin:
     def address(self, target: str) -> httpx.URL:
         """The address of a path below the base, or of an absolute link of the same origin.
 
+        No path is the base itself, with the slash at its end if it has one.
+
         Raises:
             TerminalError: a link to somewhere else; nothing is sent there.
         """
-        is_path = target == "" or (target.startswith("/") and not target.startswith("//"))
+        if not target:
+            return self._base
+        is_path = target.startswith("/") and not target.startswith("//")
         url = _parsed(self._prefix + target if is_path else target)
         if url is None or url.userinfo or _place(url) != _place(self._base):
             raise TerminalError(

@@ -107,6 +107,8 @@ class Stream:
     parent: str | None = None
     resumable: bool = False
     unconfirmed: tuple[str, ...] = ()
+    is_keyless: bool = False
+    """Whether it is certain that there is no key, although the fields are not known beforehand."""
     table: tuple[str, ...] = ()
     """The place of the records in a source that has places: schema and table, or a folder."""
 

@@ -64,6 +64,7 @@ STREAMS = (
     ),
     Stream("members", key=("id",), fields=FIELDS[:1]),
     Stream("visits", fields=FIELDS[1:]),
+    Stream("reports", is_keyless=True),
     Stream(
         "calls",
         key=("id",),

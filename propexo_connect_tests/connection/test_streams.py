@@ -155,6 +155,11 @@ def test_a_stream_without_a_key_is_appended_by_default() -> None:
     assert plan_of("visits").mode is Mode.APPEND
 
 
+def test_a_stream_that_has_no_key_for_certain_is_appended_though_its_fields_are_unknown() -> None:
+    assert plan_of("reports").mode is Mode.APPEND
+    assert plan_of("reports", key=["id"]).mode is Mode.MERGE
+
+
 def test_merging_a_stream_without_a_key_is_refused_where_it_is_written() -> None:
     assert problem_of("visits", mode="merge").path == "streams.visits.mode"
     assert problem_of("visits", connection={"mode": "merge"}).path == "mode"

@@ -25,6 +25,12 @@ def test_records_may_be_the_whole_answer() -> None:
     assert Envelope(()).open(b'[{"id":1}]').records == b'[{"id":1}]'
 
 
+def test_an_answer_may_be_the_record_and_hold_the_next_page() -> None:
+    opened = Envelope((), takes="one", next=("next",)).open(b'\xef\xbb\xbf {"id":1.50,"next":"/2"}\n')
+    assert opened.records == b'[{"id":1.50,"next":"/2"}]'
+    assert opened.text("next") == "/2"
+
+
 def test_a_byte_order_mark_is_passed_over() -> None:
     assert PAGE.open(b'\xef\xbb\xbf{"data":{"items":[1]}}').records == b"[1]"
 

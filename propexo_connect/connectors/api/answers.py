@@ -12,25 +12,16 @@ from typing import Any
 import httpx
 import msgspec
 
+from propexo_connect.connectors.api.walk import STAR, Walk
 from propexo_connect.connectors.api.xml import rows_of
-from propexo_connect.http.auth import ASK_FOR_THE_RIGHT, CHECK_CREDENTIALS, TokenRefused
 from propexo_connect.http.client import Answer
 from propexo_connect.http.envelope import Envelope, Opened, Scalar, is_empty
+from propexo_connect.http.judging import found_in, judge_by
 from propexo_connect.http.plan.api import Api
-from propexo_connect.http.plan.faults import Fault
 from propexo_connect.http.plan.paging import AnyPaging, Relay
-from propexo_connect.http.plan.paths import Path, at, header_of, steps
+from propexo_connect.http.plan.paths import Path, header_of, steps
 from propexo_connect.http.plan.stream import Asking
-from propexo_connect.http.plan.template import text_of
-from propexo_connect.model.errors import (
-    ConnectError,
-    CredentialsRefused,
-    PermissionRefused,
-    RateLimited,
-    TerminalError,
-    UnknownName,
-    VendorFault,
-)
+from propexo_connect.model.errors import VendorFault
 
 
 class _Any(msgspec.Struct):
@@ -85,6 +76,10 @@ class Reading:
         records = asking.records if asking.records is not None else api.records
         self._records = records
         takes = "one" if asking.single else "either" if asking.one_or_many else "array"
+        self._walk: Walk | None = None
+        if STAR in steps(records) and self._format == "json":
+            self._walk = Walk(records, asking.carry)
+            records, takes = self._walk.outer, "either"
         self._envelope = Envelope(
             steps(records), absent_is_empty=asking.absent == "empty", takes=takes, **in_body
         )
@@ -93,14 +88,8 @@ class Reading:
     def judge(self, quote: Callable[[str], str]) -> Callable[[Answer], bool]:
         """The look at every answer: raises what it means, or says whether it is taken without success."""
 
-        def look(answer: Answer) -> bool:
-            for fault in self._faults:
-                found = _found(fault, answer)
-                if found is not None:
-                    return _meant(fault, answer, quote(found) if found else "")
-            return answer.status in self._no_records
-
-        return look
+        judge = judge_by(self._faults, quote)
+        return lambda answer: judge(answer) or answer.status in self._no_records
 
     def read(self, answer: Answer, below: Callable[[Answer], bytes]) -> Fetched:
         """The page that an answer holds.
@@ -112,7 +101,7 @@ class Reading:
             VendorFault: it holds none.
         """
         if answer.status in self._no_records or any(
-            fault.means == "empty" and _found(fault, answer) is not None for fault in self._faults
+            fault.means == "empty" and found_in(fault, answer) is not None for fault in self._faults
         ):
             opened = Opened(b"[]", self._with_headers({}, answer))
             return Fetched(opened, answer.headers, answer.read_at, answer.where)
@@ -134,7 +123,10 @@ class Reading:
         if self._format == "xml":
             path = steps(self._records)
             return Opened(rows_of(answer.body, path, absent_is_empty=self._absent_is_empty), {})
-        return self._envelope.open(below(answer) if self._is_graphql else answer.body)
+        opened = self._envelope.open(below(answer) if self._is_graphql else answer.body)
+        if self._walk is None:
+            return opened
+        return Opened(self._walk.records(opened.records), opened.values)
 
     def _with_headers(self, values: Mapping[str, Scalar], answer: Answer) -> dict[str, Scalar]:
         told: dict[str, Scalar] = dict.fromkeys(self._names)
@@ -153,55 +145,6 @@ def values_of(paging: AnyPaging) -> dict[str, Path]:
     names = ("total", "pages", "next", "has_more", "end")
     found = {name: getattr(paging, name, None) for name in names}
     return {name: path for name, path in found.items() if path is not None}
-
-
-def _found(fault: Fault, answer: Answer) -> str | None:
-    """What the vendor says where a fault's rule fits an answer; None where it does not."""
-    if fault.status and answer.status not in fault.status:
-        return None
-    if fault.text and fault.text.lower().encode() not in answer.body.lower():
-        return None
-    if fault.at is None:
-        return answer.body[:200].decode("utf-8", "replace")
-    try:
-        told: object = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:
-        return None
-    value = at(told, fault.at)
-    if fault.among:
-        if value is None or text_of(value) not in fault.among:
-            return None
-        # The message stands beside the code.
-        beside = at(told, (*steps(fault.at)[:-1], *steps(fault.message)))
-        return text_of(beside) if beside is not None else text_of(value)
-    if value is None or value is False or value in ("", [], {}):
-        return None
-    message = at(value, fault.message)
-    return text_of(message if message is not None else value)
-
-
-def _meant(fault: Fault, answer: Answer, quoted: str) -> bool:
-    """Raise what a fault means; True when it means that there are no records."""
-    found = f"answered {answer.status}" + (f' "{quoted}"' if quoted else "")
-    error: ConnectError
-    match fault.means:
-        case "empty":
-            return True
-        case "retry":
-            error = VendorFault(found)
-        case "limit":
-            error = RateLimited(found)
-        case "log_in":
-            raise TokenRefused(CredentialsRefused(found, remedy=CHECK_CREDENTIALS))
-        case "credentials":
-            error = CredentialsRefused(found, remedy=CHECK_CREDENTIALS)
-        case "permission":
-            error = PermissionRefused(found, remedy=ASK_FOR_THE_RIGHT)
-        case "gone":
-            error = UnknownName(found, remedy="The vendor has nothing of this name for this account")
-        case "stop":
-            error = TerminalError(found, expected="an answer with records")
-    raise error
 
 
 def _bare(value: str | None) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from propexo_connect.connectors.api.config import ApiConfig, names_of
 from propexo_connect.http.plan.api import Api
-from propexo_connect.http.plan.filters import AnyFilter
+from propexo_connect.http.plan.filters import AnyFilter, Between
 from propexo_connect.http.plan.stream import ApiStream
 from propexo_connect.http.plan.template import PLACEHOLDER, Names, fill_text
 from propexo_connect.model.field import TEXT, Field, FieldType
@@ -47,6 +47,7 @@ def _stream(api: Api, spec: ApiStream, names: Names, reveal: Sequence[str]) -> S
         parent=spec.fan_out.stream if spec.fan_out is not None else None,
         resumable=spec.resumable,
         unconfirmed=spec.unconfirmed,
+        is_keyless=not spec.keys,
     )
 
 
@@ -61,6 +62,9 @@ def filter_of(api: Api, spec: ApiStream, names: Names) -> Filter | None:
     made = given.filter(zone_for(given, names))
     if spec.changes is not None and spec.filter is None and spec.changes.reach is not None:
         return replace(made, horizon=spec.changes.reach)
+    if spec.changes is not None and isinstance(spec.filter, Between) and spec.filter.has_upper:
+        # The listing, which serves the past, takes a bound that the feed may not need.
+        return replace(made, upper=True)
     return made
 
 

@@ -239,7 +239,7 @@ def filter_text(given: AnyFilter | None) -> str:
 def _shown_names(config: ApiConfig) -> dict[str, object]:
     """The settings, with secrets and what is not known yet shown by name."""
     names: dict[str, object] = {}
-    names |= dict.fromkeys(ENGINE_NAMES - {"each", "fields", "now"})
+    names |= dict.fromkeys(ENGINE_NAMES - {"each", "fields", "now", "today"})
     hidden = {"token_key", "secrets"}
     for name, value in names_of(config).items():
         field = type(config).model_fields.get(name)

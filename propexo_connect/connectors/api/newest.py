@@ -1,5 +1,6 @@
-"""Records that are newer than a bound, where the vendor cannot be asked for them alone."""
+"""Newest records: newer than a bound where the vendor cannot be asked for them alone; first of each key."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -34,3 +35,21 @@ def _is_newer(text: bytes, field: str, start: datetime, written: str, zone: str)
         return True
     at = datetime.fromisoformat(told.removesuffix("Z"))
     return at.replace(tzinfo=UTC) >= start
+
+
+def first_of_each(records: bytes, key: Sequence[str], passed: set[tuple[bytes, ...]]) -> bytes:
+    """The records whose key did not pass before; those without a whole key stay, for others to judge.
+
+    Args:
+        passed: the keys of earlier pages; those of this one are put in.
+    """
+    kept: list[bytes] = []
+    for raw in decoded(records, _elements):
+        held = _record.decode(raw) if bytes(raw).startswith(b"{") else {}
+        mark = tuple(bytes(held[name]) for name in key if name in held)
+        if len(mark) == len(key):
+            if mark in passed:
+                continue
+            passed.add(mark)
+        kept.append(bytes(raw))
+    return b"[" + b",".join(kept) + b"]"

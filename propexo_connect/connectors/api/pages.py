@@ -65,7 +65,7 @@ def read_pages(
         case Offsets():
             return _offsets(paging, fetch, context, size or paging.size, in_flight)
         case Numbered():
-            return _numbered(paging, fetch, context, size or paging.size, in_flight)
+            return _numbered(paging, fetch, context, max(size or paging.size, paging.least), in_flight)
         case Links():
             return _links(paging, fetch, context, size or paging.size, start)
         case Tokens():
@@ -202,7 +202,11 @@ def _is_last(paging: Offsets | Numbered, page: Fetched, seen: int, step: int, si
         return not page.opened.flag("has_more")
     if isinstance(paging, Numbered):
         if paging.next is not None:
-            return not page.opened.text("next")
+            if page.opened.text("next"):
+                return False
+            # An answer without any word on pages ends where a page is short, if the vendor means that.
+            is_told = paging.pages is not None and page.opened.count("pages") is not None
+            return is_told or not paging.short_is_last or page.count < size
         if paging.pages is not None:
             pages = page.opened.count("pages")
             return pages is None or -(-seen // step) >= pages

@@ -14,7 +14,7 @@ from propexo_connect.connectors.api.clients import Clients
 from propexo_connect.connectors.api.config import ApiConfig, names_of, secrets_of, state_folder
 from propexo_connect.connectors.api.described import described, filter_of, zone_for
 from propexo_connect.connectors.api.fanout import Branching, Skipped, read_parts
-from propexo_connect.connectors.api.newest import newer
+from propexo_connect.connectors.api.newest import first_of_each, newer
 from propexo_connect.connectors.api.pages import Fetch, TooMany, proven, read_pages
 from propexo_connect.connectors.api.proof import Proofs
 from propexo_connect.connectors.api.ranges import halves, pieces
@@ -33,7 +33,7 @@ from propexo_connect.http.plan.filters import AnyFilter, Between, Newest
 from propexo_connect.http.plan.instants import write
 from propexo_connect.http.plan.paging import AnyPaging, Links
 from propexo_connect.http.plan.paths import at, steps
-from propexo_connect.http.plan.stream import ApiStream, Asking, Parent
+from propexo_connect.http.plan.stream import ApiStream, Asking, Changes, Parent
 from propexo_connect.http.plan.template import ENGINE_NAMES, Names, fill_text, names_in, text_of
 from propexo_connect.http.tokens import name_from
 from propexo_connect.model.clock import Clock
@@ -156,7 +156,7 @@ class ApiSource:
         position: str | None,
         context: ReadContext,
     ) -> Iterator[JsonPage]:
-        names = {**self._known(context), "fields": selection(spec, fields), "now": self._now()}
+        names = {**self._known(context), "fields": selection(spec, fields), **self._present()}
         given = self._route(spec, request).filter
         if spec.nested is not None:
             yield from self._nested(spec, request, names, context)
@@ -207,6 +207,7 @@ class ApiSource:
         fetch = self._fetch(spec, route, request, names)
         in_flight = 1 if spec.fan_out or spec.each else self._config.in_flight
         newest = route.filter if isinstance(route.filter, Newest) and not request.is_whole else None
+        passed: set[tuple[bytes, ...]] = set()
         try:
             for turned in read_pages(
                 route.paging,
@@ -220,6 +221,8 @@ class ApiSource:
                     raise Stalled(f"the list has no end within {self._config.longest_read}")
                 records = route.rewriting.apply(turned.fetched.records, names)
                 is_older = False
+                if isinstance(route.asking, Changes) and route.asking.newest_first:
+                    records = first_of_each(records, spec.keys, passed)
                 if newest is not None and isinstance(request.start, datetime):
                     records, is_older = newer(
                         records, newest.field, request.start, newest.written, zone_for(newest, names)
@@ -270,13 +273,13 @@ class ApiSource:
         above = cast("Parent", spec.fan_out)
         parent = self._api.stream(above.stream)
         key = above.key or next(iter(parent.keys), "id")
-        wanted = sorted({key, *above.where, *_parent_fields(spec)})
+        wanted = sorted({key, *above.where, *above.having, *_parent_fields(spec)})
         asked = request if above.changed else WHOLE
         batch: list[dict[str, object]] = []
         passed: set[str] = set()
         for page in self._shared_pages(parent, asked, context):
             for row in fields_of(page.records, wanted, (page.unwrap,) if page.unwrap else ()):
-                if row[key] is None or not all(
+                if any(row[name] is None for name in (key, *above.having)) or not all(
                     text_of(row[name]) in among for name, among in above.where.items()
                 ):
                     continue
@@ -399,8 +402,10 @@ class ApiSource:
 
         return self._client.call(call, read, context)
 
-    def _now(self) -> str:
-        return str(write(self._clock.now(), "iso"))
+    def _present(self) -> dict[str, object]:
+        """What `{now}` and `{today}` stand for."""
+        now, zone = self._clock.now(), fill_text(self._api.zone, self._settings) or "UTC"
+        return {"now": write(now, "iso"), "today": write(now, "date", zone)}
 
     def _prove(
         self, spec: ApiStream, given: AnyFilter | None, request: Request, names: Names, context: Context
@@ -439,7 +444,7 @@ class ApiSource:
         spec = self._api.stream(stream.name)
         now = self._clock.now()
         try:
-            names = {**self._known(context), "fields": selection(spec, None), "now": self._now()}
+            names = {**self._known(context), "fields": selection(spec, None), **self._present()}
             asked = WHOLE
             if isinstance(spec.filter, Between) and spec.filter.required:
                 asked = Request(now - timedelta(days=1), now)

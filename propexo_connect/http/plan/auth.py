@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator
 
+from propexo_connect.http.plan.faults import Faults
 from propexo_connect.http.plan.instants import Written
 from propexo_connect.http.plan.paths import Path
 from propexo_connect.http.plan.value import value
@@ -65,6 +66,7 @@ class Login:
         idle: how long it lasts without being used.
         keeps: further values of the answer, for placeholders of these names.
         stored: kept, encrypted, for the syncs to come.
+        faults: what answers to the log-in mean where their statuses do not say it.
     """
 
     path: str
@@ -84,6 +86,7 @@ class Login:
     idle: DurationOrNever = None
     keeps: dict[str, Path] = field(default_factory=dict[str, Path])
     stored: bool = False
+    faults: Faults = ()
     kind: Literal["login"] = "login"
 
 
@@ -98,6 +101,7 @@ class OAuth:
             stored durably before they are used.
         extra: further entries of the form.
         lifetime: how long a token lasts where the answer has no `expires_in`.
+        settle: how long a fresh token must wait before it is used.
         stored: kept, encrypted, for the syncs to come, because issuing is rationed or slow.
     """
 
@@ -115,6 +119,7 @@ class OAuth:
     header: str = "Authorization"
     scheme: str = "Bearer"
     lifetime: DurationOrNever = None
+    settle: DurationOrNever = None
     stored: bool = False
     kind: Literal["oauth"] = "oauth"
 

@@ -21,6 +21,7 @@ class Fault:
         among: the values that must stand there; empty: any but null, false, "" and empty lists.
         text: a piece that the body must contain, whatever its letter case.
         message: where the vendor says what is wrong, below `at`.
+        says: what messages say in its place.
     """
 
     means: Means
@@ -29,6 +30,7 @@ class Fault:
     among: tuple[str, ...] = ()
     text: str = ""
     message: Path = "message"
+    says: str = ""
 
     def __post_init__(self) -> None:
         if not self.status and self.at is None and not self.text:

@@ -68,13 +68,16 @@ class Numbered:
         total: where the number of all records stands. pages: where the number of pages stands.
         next: where the next page's number stands, null or absent on the last.
         has_more: where a truth value stands.
-        short_is_last: as with `Offsets`.
+        short_is_last: as with `Offsets`; beside `next` it is for answers that lack it: where `pages` does not
+            tell either, a full page is followed by another.
+        least: the smallest page that the vendor takes; probes ask for no less.
     """
 
     size: int
     page: str = "page"
     limit: str = "per_page"
     first: int = 1
+    least: int = 1
     total: Path | None = None
     pages: Path | None = None
     next: Path | None = None

@@ -28,6 +28,8 @@ class Asking:
         single: the answer is one record, not an array. keyed: a mapping from keys to records.
         absent: what it means when there is nothing at `records`: no records, or a failure.
         one_or_many: a lone record may come without its list.
+        carry: where `records` goes through lists by stars (`leases.lease.*.rows`), what the elements on the
+            way tell each record: `{"leaseId": "1.id"}` is the id of the element at the first star.
         format: how records are written.
     """
 
@@ -44,6 +46,7 @@ class Asking:
     single: bool = False
     absent: Literal["fault", "empty"] = "fault"
     one_or_many: bool = False
+    carry: Mapping[str, Path] = field(default_factory=dict[str, Path])
     format: Format | None = None
     paging: AnyPaging | None = None
     faults: Faults = ()
@@ -55,11 +58,17 @@ class Changes(Asking):
 
     It serves the requests for a range that reaches back no further than `reach`; others, and whole reads,
     go to the listing.
+
+    Args:
+        newest_first: a feed of states, each as it was at its time: the first of a key that comes is its
+            newest, later ones are left out. Its filter should have no upper bound, so that the newest is
+            the present one whatever range was asked for.
     """
 
     path: str
     filter: Between
     reach: DurationOrNever = None
+    newest_first: bool = False
 
 
 @value
@@ -74,6 +83,7 @@ class Parent:
         batch: so many parents in one request, their fields joined by commas.
         skip: statuses by which a parent has nothing for us: gone (404), not permitted (403).
         where: fields that must have one of these values, to leave out parents that never have any.
+        having: fields that must have a value: the id of the one thing that a path leads to.
     """
 
     stream: str
@@ -82,6 +92,7 @@ class Parent:
     batch: int = 1
     skip: tuple[int, ...] = (404,)
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    having: tuple[str, ...] = ()
 
 
 @value

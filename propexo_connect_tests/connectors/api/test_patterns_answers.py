@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from propexo_connect.connectors.api.described import described
 from propexo_connect.connectors.base import Access
-from propexo_connect.http.plan import ApiStream, Budget, Fault, Hides, Offsets, Rate
+from propexo_connect.http.plan import Api, ApiStream, Budget, Fault, Hides, Offsets, Rate
 from propexo_connect.model.errors import (
     ConnectError,
     CredentialsRefused,
@@ -19,7 +20,7 @@ from propexo_connect.model.errors import (
     VendorFault,
 )
 from propexo_connect.model.field import Kind
-from propexo_connect_tests.connectors.api.bench import answered, bench, query, rows
+from propexo_connect_tests.connectors.api.bench import Config, answered, bench, query, rows
 from propexo_connect_tests.http.doubles import NOON, ManualClock
 
 OK = answered(rows(1))
@@ -355,3 +356,17 @@ def test_types_hides_and_zones_reach_the_engine() -> None:
     assert [field.type.kind for field in found.fields] == [Kind.INTEGER, Kind.DECIMAL]
     assert found.hides[0].rolling == timedelta(days=30)
     assert (found.open_ended, found.unconfirmed) == (False, ("the key",))
+
+
+@pytest.mark.parametrize(("zone", "today"), [("UTC", "2026-03-02"), ("Pacific/Kiritimati", "2026-03-03")])
+def test_reports_as_of_today_take_the_day_in_the_api_s_zone(zone: str, today: str) -> None:
+    """At noon in UTC it is tomorrow already at the other end of the world."""
+    stream = ApiStream("things", "/things", "id", params={"as_of": "{today}"}, add={"as_of": "{today}"})
+    with bench(lambda _: answered(rows(1)), stream, zone=zone) as vendor:
+        assert vendor.records() == [{"as_of": today, "id": 1}]
+        assert vendor.vendor.queries == [{"as_of": today}]
+
+
+def test_a_stream_without_a_key_says_that_it_has_none() -> None:
+    assert described(Api((ApiStream("things", "/things"),)), Config())[0].is_keyless
+    assert not described(Api((ApiStream("things", "/things", "id"),)), Config())[0].is_keyless

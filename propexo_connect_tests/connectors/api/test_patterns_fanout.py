@@ -156,6 +156,21 @@ def test_only_parents_with_certain_values_are_asked() -> None:
         assert sorted(parts(vendor)) == ["1", "2", "3", "4"]
 
 
+def test_parents_without_the_id_that_a_path_leads_to_are_left_out() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v2/properties":
+            return answered([{"id": 1, "plan_id": "p1"}, {"id": 2, "plan_id": None}, {"id": 3}])
+        return answered(rows(7))
+
+    plans = ApiStream(
+        "units", "/properties/{parent.id}/plan/{parent.plan_id}", "id",
+        parent=Parent("properties", having=("plan_id",)),
+    )  # fmt: skip
+    with bench(handler, PROPERTIES, plans) as vendor:
+        assert sorted(parts(vendor)) == ["1"]
+        assert vendor.vendor.requests[-1].url.path == "/v2/properties/1/plan/p1"
+
+
 def test_several_parents_go_into_one_request() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v2/properties":

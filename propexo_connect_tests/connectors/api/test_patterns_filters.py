@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from propexo_connect.connectors.api.described import described
-from propexo_connect.http.plan import Api, ApiStream, Between, Changes, Newest, Offsets
+from propexo_connect.http.plan import Api, ApiStream, Between, Changes, LastId, Newest, Offsets
 from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.stream import Filter, Meaning
 from propexo_connect.model.tile import Request, Tile, widen
@@ -229,6 +229,41 @@ def test_changes_come_from_an_event_feed_as_far_as_it_reaches() -> None:
 
 def test_the_engine_plans_with_the_feeds_filter() -> None:
     assert filter_of(FEED).meaning is Meaning.UPDATED
+
+
+def test_the_upper_bound_is_the_listings_where_the_feed_has_none() -> None:
+    """So a chunk of the past is not read up to the present."""
+    assert filter_of(FEED).upper is True
+    with bench(feed, FEED) as vendor:
+        vendor.ids(request=Request(NOON - 60 * DAY, NOON - 40 * DAY))
+        vendor.ids(request=Request(NOON - 20 * DAY, NOON - 10 * DAY))
+        listing, events = vendor.vendor.queries
+    assert set(listing) == {"created[gte]", "created[lte]"}
+    assert set(events) == {"type", "created[gte]"}
+
+
+def test_the_newest_state_of_a_feed_stands_for_the_record() -> None:
+    """A feed shows what a record was each time that it changed, the newest first, over several pages."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        states = [(9, "a", 3), (8, "b", 1), (7, "a", 2), (6, "c", 1), (5, "a", 1), (4, "b", 0)]
+        start = int(query(request).get("after", "99"))
+        events = [
+            {"id": event, "data": {"object": {"id": name, "version": version}}}
+            for event, name, version in states
+            if event < start
+        ]
+        return answered({"data": events[:2], "has_more": len(events) > 2})
+
+    assert FEED.changes is not None
+    made = replace(
+        FEED,
+        changes=replace(FEED.changes, newest_first=True, paging=LastId(2, "after", has_more="has_more")),
+    )
+    with bench(handler, made) as vendor:
+        found = vendor.records(request=Request(NOON - DAY, NOON))
+        assert len(vendor.vendor.requests) == 3
+    assert [(record["id"], record["version"]) for record in found] == [("a", 3), ("b", 1), ("c", 1)]
 
 
 # where the vendor filters nothing

@@ -210,6 +210,47 @@ def test_client_credentials_on_a_host_of_their_own(style: Any) -> None:
         assert (form["client_id"], form["client_secret"]) == ("pat", CANARY)
 
 
+@pytest.mark.parametrize("path", ["/oauth/token/", "/oauth/token?tenant=7", ""])
+def test_a_tokens_address_is_followed_to_the_letter(path: str) -> None:
+    """A slash at its end counts, and a query stays."""
+    seen: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "auth.example.com":
+            seen.append(request.url.raw_path.decode())
+            return issued(1)
+        return OK
+
+    with bench(handler, auth=OAuth(f"https://auth.example.com{path}", "{user}", "{api_key}")) as vendor:
+        vendor.ids()
+    assert seen == [path or "/"]
+
+
+def test_a_tokens_address_without_encryption_is_refused() -> None:
+    auth = OAuth("http://auth.example.com/token", "{user}", "{api_key}")
+    with bench(lambda _: OK, auth=auth) as vendor, pytest.raises(ConfigurationError, match="not encrypted"):
+        vendor.ids()
+    assert vendor.vendor.requests == []
+
+
+def test_a_fresh_token_is_not_used_before_it_has_settled() -> None:
+    """Once: a stored or known token needs no waiting."""
+    used: list[float] = []
+    clock = ManualClock()
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "auth.example.com":
+            return answered({"access_token": "t", "expires_in": 3600})
+        used.append(clock.monotonic())
+        return OK
+
+    auth = oauth(settle=timedelta(seconds=2))
+    with bench(handler, auth=auth, clock=clock) as vendor:
+        vendor.ids()
+        vendor.ids()
+    assert used == [2.0, 2.0]
+
+
 def test_the_password_grant() -> None:
     door = Door(issued)
     with bench(door, auth=oauth(grant="password", user="{user}", password="{api_key}")) as vendor:
@@ -345,6 +386,15 @@ def test_a_refused_login_is_final_and_asked_for_once() -> None:
             with pytest.raises(CredentialsRefused):
                 vendor.ids()
     assert door.issued == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_refused_client_is_about_credentials_whatever_the_status(status: int) -> None:
+    """DOOR answers 403 to a wrong client."""
+    door = Door(lambda _: answered({"error": "unauthorized_client"}, status))
+    auth = OAuth("https://auth.example.com/oauth/token", "{user}", "{api_key}")
+    with bench(door, auth=auth) as vendor, pytest.raises(CredentialsRefused, match=f"answered {status}"):
+        vendor.ids()
 
 
 def test_a_login_without_a_token_in_its_answer_is_told() -> None:

@@ -171,6 +171,31 @@ def test_pages_with_page_info_end_where_it_names_no_next_page() -> None:
         assert len(vendor.vendor.requests) == 3
 
 
+@pytest.mark.parametrize("says_pages", [True, False])
+def test_pages_whose_page_info_is_missing_end_with_a_short_page(says_pages: bool) -> None:
+    """ButterflyMX: older answers lack `page_info` altogether."""
+
+    def told(number: int, last: int) -> dict[str, Any]:
+        info = {"total_pages": last, "next_page": number + 1 if number < last else None}
+        return {"page_info": info} if says_pages else {}
+
+    paging = Numbered(100, next="page_info.next_page", pages="page_info.total_pages", short_is_last=True)
+    with bench(numbered(told), records="data", paging=paging) as vendor:
+        assert sorted(vendor.ids()) == ONE_TO_251
+        assert len(vendor.vendor.requests) == 3
+
+
+@pytest.mark.parametrize("says_next", [True, False])
+def test_a_full_page_is_followed_where_lists_may_not_name_the_next(says_next: bool) -> None:
+    def told(number: int, last: int) -> dict[str, Any]:
+        return {"next_href": f"/things?page={number + 1}" if number < last else None} if says_next else {}
+
+    paging = Numbered(100, next="next_href", short_is_last=True)
+    with bench(numbered(told), records="data", paging=paging) as vendor:
+        assert vendor.ids() == ONE_TO_251
+        assert len(vendor.vendor.requests) == 3
+
+
 def test_pages_with_totals_in_headers_are_asked_for_at_once() -> None:
     handler = numbered(headers=lambda _, last: {"Pagination-Total-Pages": str(last)})
     with bench(handler, paging=Numbered(50, pages="header:Pagination-Total-Pages")) as vendor:
