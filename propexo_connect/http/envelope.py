@@ -113,11 +113,8 @@ class Envelope:
             VendorFault: not JSON, not UTF-8, or not of this shape.
         """
         answer = decoded(text, self._decoder)
-        raw = (
-            msgspec.Raw(text.removeprefix(b"\xef\xbb\xbf").strip())
-            if self._is_whole
-            else _at(answer, self._records)
-        )
+        whole = text.removeprefix(b"\xef\xbb\xbf").strip()
+        raw = msgspec.Raw(whole) if self._is_whole else _at(answer, self._records)
         place = ".".join(str(step) for step in self._records)
         text = b"null" if raw is None else b"[]" if raw is _NOTHING_BELOW else bytes(cast("msgspec.Raw", raw))
         records = self._array(text, place)
