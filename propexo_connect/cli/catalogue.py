@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from propexo_connect.cli.facts import facts_of
 from propexo_connect.connection.problem import close
@@ -17,6 +17,11 @@ app = typer.Typer(help="The catalogue of connectors.")
 _out = Console()
 
 
+def _name(title: str) -> Column:
+    """A column of names, which are never broken: one copies them."""
+    return Column(title, no_wrap=True, overflow="fold")
+
+
 @app.callback(invoke_without_command=True)
 def listed(
     context: typer.Context,
@@ -25,7 +30,7 @@ def listed(
     """List all connectors with category, status and streams."""
     if context.invoked_subcommand is not None:
         return
-    table = Table("connector", "system", "category", "status", "streams")
+    table = Table(_name("connector"), _name("system"), "category", "status", "streams")
     for name in CONNECTORS:
         facts = facts_of(CONNECTORS[name])
         words = f"{facts.name} {facts.title} {facts.category} {' '.join(one.name for one in facts.streams)}"
@@ -43,11 +48,11 @@ def show(name: Annotated[str, typer.Argument(help="The connector's name.")]) -> 
     facts = facts_of(CONNECTORS[name])
     _out.print(f"[bold]{escape(facts.title)}[/bold]  {escape(facts.category)}, {facts.status}")
     _out.print(escape(facts.passport), soft_wrap=True)
-    settings = Table("setting", "default", "meaning")
+    settings = Table(_name("setting"), "default", "meaning")
     for setting in facts.settings:
         settings.add_row(setting.name, escape(setting.default), escape(setting.meaning))
     _out.print(settings)
-    streams = Table("stream", "key", "cursor", "asked for by", "through", "fields")
+    streams = Table(_name("stream"), "key", "cursor", "asked for by", "through", "fields")
     for stream in facts.streams:
         streams.add_row(
             stream.name,

@@ -1,6 +1,7 @@
 """`propexo-connect simulate NAME`: a vendor's stand-in with fictional records, so that anybody can try it."""
 
 import importlib
+import json
 import re
 import signal
 import threading
@@ -56,8 +57,13 @@ def connection_text(simulation: Simulation, url: str) -> str:
             source[setting] = f"${{{variable}}}"
         else:
             source[setting] = value
+    written = {
+        "source": source,
+        "destination": {"kind": "duckdb", "path": "warehouse.duckdb"},
+        "streams": "*",
+    }
     text = yaml.safe_dump(
-        {"source": source, "destination": {"kind": "duckdb", "path": "warehouse.duckdb"}, "streams": "*"},
+        json.loads(json.dumps(written)),  # without shared lists, which YAML would write as anchors
         sort_keys=False,
         allow_unicode=True,
     )

@@ -4,7 +4,7 @@ API      gateway of 2025 (apis.entrata.com): a POST for each service, the method
 Auth     X-Api-Key; the key is granted single methods, runs out on a date, and works from listed addresses only.
 Limits   by method and key in a minute, an hour and a day; the figures differ by client: settings.
 Paging   page_no and per_page for some methods (marked below); all others answer everything at once.
-Filters  whole days of Mountain Time, MM/DD/YYYY. Work orders, leads, policies know a date of change or creation,
+Filters  whole days of Mountain Time, MM/DD/YYYY. Work orders know a date of change, leads one of creation,
          money its posting dates; all else is read whole. Nearly everything is asked for property by property.
          A work order counts as updated only by location, category, problem, description, priority, status.
 Values   mostly text, also numbers and dates; lists stand under a singular name, a list of one may be an object.

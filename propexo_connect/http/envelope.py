@@ -10,10 +10,12 @@ handed on as a slice of the text. What is not the expected shape is a fault, nev
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, cast
 
 import msgspec
 
+from propexo_connect.http.plan.paths import at
 from propexo_connect.model.errors import VendorFault
 
 Path = tuple[str | int, ...]
@@ -111,11 +113,8 @@ class Envelope:
             VendorFault: not JSON, not UTF-8, or not of this shape.
         """
         answer = decoded(text, self._decoder)
-        raw = (
-            msgspec.Raw(text.removeprefix(b"\xef\xbb\xbf").strip())
-            if self._is_whole
-            else _at(answer, self._records)
-        )
+        whole = text.removeprefix(b"\xef\xbb\xbf").strip()
+        raw = msgspec.Raw(whole) if self._is_whole else _at(answer, self._records)
         place = ".".join(str(step) for step in self._records)
         text = b"null" if raw is None else b"[]" if raw is _NOTHING_BELOW else bytes(cast("msgspec.Raw", raw))
         records = self._array(text, place)
@@ -169,6 +168,22 @@ def decoded(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
     except (msgspec.DecodeError, RecursionError) as error:
         found = "the answer is nested too deeply" if isinstance(error, RecursionError) else str(error)
     raise VendorFault(found, expected=expected)
+
+
+def glimpse(text: bytes, path: Path) -> Any:
+    """What stands at a place of JSON, all else being skipped; None where nothing is, or there is no JSON."""
+    try:
+        if not path or "*" in path:
+            return at(msgspec.json.decode(text), path)
+        found = _at(_glimpsing(path).decode(text), path)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if found is _NOTHING_BELOW else found
+
+
+@cache
+def _glimpsing(path: Path) -> "msgspec.json.Decoder[Any]":
+    return msgspec.json.Decoder(_shape({path: Any}))
 
 
 def is_empty(records: bytes) -> bool:

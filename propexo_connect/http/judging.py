@@ -6,6 +6,7 @@ import msgspec
 
 from propexo_connect.http.auth import ASK_FOR_THE_RIGHT, CHECK_CREDENTIALS, TokenRefused
 from propexo_connect.http.client import Answer
+from propexo_connect.http.envelope import glimpse
 from propexo_connect.http.plan.faults import Fault, Faults
 from propexo_connect.http.plan.paths import at, steps
 from propexo_connect.http.plan.template import text_of
@@ -45,14 +46,12 @@ def found_in(fault: Fault, answer: Answer) -> str | None:
         return None
     if fault.at is None:
         return answer.body[:200].decode("utf-8", "replace")
-    try:
-        told: object = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:
-        return None
-    value = at(told, fault.at)
+    # Every page is looked at, so nothing but the place is decoded until a rule fits.
+    value = glimpse(answer.body, steps(fault.at))
     if fault.among:
         if value is None or text_of(value) not in fault.among:
             return None
+        told: object = msgspec.json.decode(answer.body)
         # The message stands beside the code.
         beside = at(told, (*steps(fault.at)[:-1], *steps(fault.message)))
         return text_of(beside) if beside is not None else text_of(value)

@@ -63,7 +63,7 @@ simulation = Simulation(
     {
         "host": "mri.example.com", "client_id": "C100", "database": "DEMO", "user": "propexo",
         "partner_key": "mri-demo-partner-key", "password": PASSWORD, "property_ids": PROPERTIES,
-        "operations": {"lease_details": {"call": LEASES, "records": "value", "key": ("LeaseID",)}},
+        "operations": {"lease_details": {"call": LEASES, "records": "value", "key": ["LeaseID"]}},
     },
     path=PATH,
 )  # fmt: skip

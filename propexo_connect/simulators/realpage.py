@@ -102,9 +102,9 @@ simulation = Simulation(
         "partner": "Example", "pmc_id": AUTH["pmcid"], "site_ids": SITES, "user": AUTH["username"],
         "password": AUTH["password"], "license_key": AUTH["licensekey"],
         "operations": {
-            "sites": {"call": "getsitelist", "once": True, "records": "**.List.Site", "key": ("Id",)},
-            "units": {"call": "unitlist", "records": "**.List.Unit", "key": ("Id",)},
-            "residents": {"call": "getresidentlist", "records": "**.List.Resident", "key": ("Id",)},
+            "sites": {"call": "getsitelist", "once": True, "records": "**.List.Site", "key": ["Id"]},
+            "units": {"call": "unitlist", "records": "**.List.Unit", "key": ["Id"]},
+            "residents": {"call": "getresidentlist", "records": "**.List.Resident", "key": ["Id"]},
         },
     },
     path=PATH,

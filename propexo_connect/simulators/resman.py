@@ -78,8 +78,8 @@ simulation = Simulation(
         "partner_id": CREDENTIALS["IntegrationPartnerID"], "api_key": CREDENTIALS["ApiKey"],
         "account_id": CREDENTIALS["AccountID"], "property_ids": PROPERTIES,
         "operations": {
-            "current_residents": {"call": "GetCurrentResidents", "of": "Leasing", "records": "Residents", "key": ("Id",)},
-            "move_ins": {"call": "GetMoveIns", "of": "Events", "records": "MoveIns", "key": ("Id",),
+            "current_residents": {"call": "GetCurrentResidents", "of": "Leasing", "records": "Residents", "key": ["Id"]},
+            "move_ins": {"call": "GetMoveIns", "of": "Events", "records": "MoveIns", "key": ["Id"],
                          "dates": ("StartDate", "EndDate")},
         },
     },

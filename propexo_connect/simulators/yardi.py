@@ -150,9 +150,9 @@ simulation = Simulation(
         "interface_license": CREDENTIALS["InterfaceLicense"], "properties": CODES,
         "operations": {
             "property_configurations": {"call": "GetPropertyConfigurations", "of": "ItfResidentData", "once": True,
-                                        "records": _found("Properties/Property"), "key": ("Id",)},
-            "residents": {"call": "GetResidents", "of": "ItfResidentData", "records": _found("Residents/Resident"), "key": ("Id",)},
-            "service_requests": {"call": "GetServiceRequest_Search", "of": "ItfServiceRequests", "key": ("Id",),
+                                        "records": _found("Properties/Property"), "key": ["Id"]},
+            "residents": {"call": "GetResidents", "of": "ItfResidentData", "records": _found("Residents/Resident"), "key": ["Id"]},
+            "service_requests": {"call": "GetServiceRequest_Search", "of": "ItfServiceRequests", "key": ["Id"],
                                  "records": _found("ServiceRequests/ServiceRequest"), "dates": ("FromDate", "ToDate")},
         },
     },

@@ -2,10 +2,28 @@
 
 import pytest
 
-from propexo_connect.http.envelope import Envelope, is_empty
+from propexo_connect.http.envelope import Envelope, glimpse, is_empty
 from propexo_connect.model.errors import VendorFault
 
 PAGE = Envelope(("data", "items"), total=("data", "meta", "total"), next=("next",))
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        (("error", "code"), 301),
+        (("error",), {"code": 301, "tags": ["a"]}),
+        (("error", "tags", 0), "a"),
+        (("error", "code", "deeper"), None),
+        (("nowhere", "code"), None),
+        ((), {"error": {"code": 301, "tags": ["a"]}, "rows": []}),
+        (("*", "code"), 301),
+        (("rows", 0), None),
+    ],
+)
+def test_a_glimpse_sees_one_place_and_skips_the_rest(path: tuple[str | int, ...], found: object) -> None:
+    assert glimpse(b'{"error":{"code":301,"tags":["a"]},"rows":[]}', path) == found
+    assert glimpse(b"<html>", path) is None
 
 
 def test_records_are_handed_on_as_they_came() -> None:

@@ -23,8 +23,8 @@ ENGINE_NAMES = frozenset(
 """`start`, `end`: the bounds of the request, as its filter writes them. `filter`: the filter's terms.
 `size`, `offset`, `page`, `cursor`: the place in a list. `fields`: the names that are asked for.
 `now`: the present instant, ISO 8601. `today`: the day in the API's zone, 2026-03-01.
-`each`: one value of a list that the settings hold. `origin`: scheme and host of the API, at the beginning of a
-path that is not below its address."""
+`each`: one value of a list that the settings hold. `origin`: scheme and host of the API, at the beginning
+of a path that is not below its address."""
 
 Names = Mapping[str, object]
 """What placeholders stand for; None for a name without a value."""
