@@ -25,7 +25,8 @@ from propexo_connect.http.plan import Api, ApiStream, Basic, Between, Budget, Li
 class AppFolioReportsConfig(ApiConfig):
     """The reports of an AppFolio database."""
 
-    url: str = Setting(description="Address of the API: https://YOUR-DATABASE.appfolio.com/api/v2")
+    url: str = Setting(default="https://{database}.appfolio.com/api/v2", description="Address of the API.")
+    database: str = Setting(description="Name of the database: `example` of example.appfolio.com.")
     client_id: str = Setting(description="Client id of the Reports API credentials.")
     client_secret: SecretStr = Setting(description="Their secret.")
     property_visibility: str = Setting(

@@ -9,7 +9,6 @@ Filters  filters[LastUpdatedAtFrom] (an instant or a day) or filters[Id] on ever
 Limits   8 a second, 256 a minute, 4,096 an hour: 429 with Retry-After. In maintenance 533.
 """
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +25,7 @@ from propexo_connect.simulators.api import (
     Route,
     insert_all,
 )
+from propexo_connect.simulators.doors import basic_pair
 from propexo_connect.simulators.fiction import PLACES, TROUBLES, Fiction, iso
 from propexo_connect.simulators.population import Population, Version
 from propexo_connect.simulators.simulation import Simulation
@@ -90,8 +90,7 @@ class AppFolio(ApiSimulator):
     def refusal(self, request: Request) -> Answer | None:
         if self.is_in_maintenance:
             return self.refused(533, "Data Unavailable")
-        pair = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
-        if request.header("authorization") != f"Basic {pair}":
+        if basic_pair(request) != (CLIENT_ID, CLIENT_SECRET):
             return self.refused(401, "Unauthorized")
         if ("X-AppFolio-Developer-ID", DEVELOPER_ID) not in request.headers:
             return self.refused(400, "required header missing")

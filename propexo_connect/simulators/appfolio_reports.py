@@ -8,12 +8,12 @@ Limits   7 requests in 15 seconds; further pages do not count. Hidden properties
          property_visibility "all".
 """
 
-import base64
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 from propexo_connect.simulators.api import Allowance, ApiSimulator, DateRange, Params, Refused, Route
+from propexo_connect.simulators.doors import basic_pair
 from propexo_connect.simulators.fiction import PLACES, TROUBLES, Fiction, iso
 from propexo_connect.simulators.population import Population, Record, Version
 from propexo_connect.simulators.simulation import Simulation
@@ -66,8 +66,7 @@ class AppFolioReports(ApiSimulator):
         return "page" if request.path.startswith("/api/v2/pages/") else super().operation(request)
 
     def refusal(self, request: Request) -> Answer | None:
-        pair = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
-        if request.header("authorization") != f"Basic {pair}":
+        if basic_pair(request) != (CLIENT_ID, CLIENT_SECRET):
             return self.refused(401, "Unauthorized")
         return None if request.method == "POST" else self.refused(405, "Method not allowed")
 
@@ -141,5 +140,5 @@ def appfolio_reports_demo_population(seed: int, now: datetime) -> Population:
 
 simulation = Simulation(
     "appfolio_reports", AppFolioReports, appfolio_reports_demo_population,
-    {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}, path="/api/v2",
+    {"database": "example", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}, path="/api/v2",
 )  # fmt: skip

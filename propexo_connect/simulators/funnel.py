@@ -4,10 +4,10 @@ Auth     the private key by Basic without a password, or as Bearer; the public k
 Errors   {code, message, param?}.
 """
 
-import base64
 from datetime import datetime
 
 from propexo_connect.simulators.api import ApiSimulator, Equal, Route, insert_all
+from propexo_connect.simulators.doors import basic_pair
 from propexo_connect.simulators.fiction import PLACES, Fiction
 from propexo_connect.simulators.population import Population
 from propexo_connect.simulators.simulation import Simulation
@@ -42,8 +42,7 @@ class Funnel(ApiSimulator):
         return json_answer(found)
 
     def refusal(self, request: Request) -> Answer | None:
-        pair = base64.b64encode(f"{API_KEY}:".encode()).decode()
-        is_private = request.header("authorization") in {f"Basic {pair}", f"Bearer {API_KEY}"}
+        is_private = basic_pair(request) == (API_KEY, "") or request.bearer == API_KEY
         is_public = dict(request.query).get("key") == PUBLIC_KEY and "/listings/" in request.path
         return None if is_private or is_public else self.refused(401, "Invalid API key.")
 

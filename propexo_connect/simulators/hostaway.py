@@ -10,7 +10,6 @@ Limits   15 requests in 10 seconds: 429.
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs
 
 from propexo_connect.simulators.api import (
     Allowance,
@@ -20,6 +19,7 @@ from propexo_connect.simulators.api import (
     Route,
     insert_all,
 )
+from propexo_connect.simulators.doors import OAuthDoor
 from propexo_connect.simulators.fiction import PLACES, Fiction
 from propexo_connect.simulators.population import Population
 from propexo_connect.simulators.simulation import Simulation
@@ -62,26 +62,22 @@ class Hostaway(ApiSimulator):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.tokens = TokenIssuer(self.clock, lifetime=timedelta(days=730))
+        self.door = OAuthDoor("/v1/accessTokens", ACCOUNT_ID, API_KEY, self.tokens, style="form", scope="general",
+                              lifetime_s=63_072_000)  # fmt: skip
         self._issued_at: datetime | None = None
 
     def operation(self, request: Request) -> str:
         return "token" if request.path == "/v1/accessTokens" else super().operation(request)
 
     def special(self, request: Request) -> Answer | None:
-        if request.path != "/v1/accessTokens":
-            return None
-        form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
-        wanted = {"grant_type": "client_credentials", "scope": "general", "client_id": ACCOUNT_ID,
-            "client_secret": API_KEY}  # fmt: skip
-        if form != wanted:
-            return json_answer({"error": "invalid_client"}, 401)
-        self._issued_at = self.clock.now()
-        return json_answer({"access_token": self.tokens.issue().value, "token_type": "Bearer",
-            "expires_in": 63_072_000})  # fmt: skip
+        answer = self.door.issues(request)
+        if answer is not None and answer.status == 200:
+            self._issued_at = self.clock.now()
+        return answer
 
     def refusal(self, request: Request) -> Answer | None:
         fresh = self._issued_at is not None and self.clock.now() - self._issued_at < timedelta(seconds=1)
-        if fresh or not self.tokens.admits(request.bearer):
+        if fresh or not self.door.admits(request):
             return self.refused(403, "The token is not known.")
         return None
 

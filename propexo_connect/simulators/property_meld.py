@@ -11,9 +11,9 @@ Limits   50 reads a second are documented, and not enforced.
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs
 
 from propexo_connect.simulators.api import ApiSimulator, DateRange, Params, Route, insert_all
+from propexo_connect.simulators.doors import OAuthDoor
 from propexo_connect.simulators.fiction import PLACES, TROUBLES, Fiction, iso
 from propexo_connect.simulators.population import Population, Version
 from propexo_connect.simulators.simulation import Simulation
@@ -58,22 +58,16 @@ class PropertyMeld(ApiSimulator):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.tokens = TokenIssuer(self.clock, lifetime=timedelta(seconds=36_000))
+        self.door = OAuthDoor("/oauth/token/", CLIENT_ID, CLIENT_SECRET, self.tokens, lifetime_s=36_000)
 
     def operation(self, request: Request) -> str:
         return "token" if request.path == "/oauth/token/" else super().operation(request)
 
     def special(self, request: Request) -> Answer | None:
-        if request.path != "/oauth/token/":
-            return None
-        form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
-        asked = form.get("grant_type"), form.get("client_id"), form.get("client_secret")
-        if asked != ("client_credentials", CLIENT_ID, CLIENT_SECRET):
-            return json_answer({"error": "invalid_client"}, 401)
-        return json_answer({"access_token": self.tokens.issue().value, "token_type": "Bearer",
-            "expires_in": 36_000, "scope": "read write"})  # fmt: skip
+        return self.door.issues(request)
 
     def refusal(self, request: Request) -> Answer | None:
-        if not self.tokens.admits(request.bearer):
+        if not self.door.admits(request):
             return json_answer({"detail": "Authentication credentials were not provided."}, 401)
         if not request.header("x-multitenant-id"):
             return json_answer({"error": "X-Multitenant-Id is missing"}, 400)

@@ -6,13 +6,11 @@ Pages    OData: $top, $skip, "@odata.count" if $count=true, "value"; else page a
 Filters  $filter with ge, gt, le, lt over the typed fields, joined by and; 400 for another field.
 """
 
-import base64
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs
 
 from propexo_connect.simulators.api import (
     ApiSimulator,
@@ -25,6 +23,7 @@ from propexo_connect.simulators.api import (
     instant_of,
     read_bound,
 )
+from propexo_connect.simulators.doors import OAuthDoor
 from propexo_connect.simulators.fiction import PLACES, TROUBLES, Fiction, iso
 from propexo_connect.simulators.population import Population, Record, Version
 from propexo_connect.simulators.simulation import Simulation
@@ -115,29 +114,18 @@ class ServiceChannel(ApiSimulator):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.tokens = TokenIssuer(self.clock, lifetime=timedelta(minutes=10))
-        self.refresh = FIRST_REFRESH
+        self.door = OAuthDoor("/oauth/token", CLIENT_ID, CLIENT_SECRET, self.tokens,
+                              grants=("password", "refresh_token"), style="basic", refresh=FIRST_REFRESH,
+                              rotates=True, user=(USER, PASSWORD), lifetime_s=599)  # fmt: skip
 
     def operation(self, request: Request) -> str:
         return "token" if request.path == "/oauth/token" else super().operation(request)
 
     def special(self, request: Request) -> Answer | None:
-        if request.path != "/oauth/token":
-            return None
-        pair = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
-        if request.header("authorization") != f"Basic {pair}":
-            return json_answer({"error": "invalid_client"}, 401)
-        form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
-        by_user = (form.get("grant_type"), form.get("username"), form.get("password"))
-        by_token = (form.get("grant_type"), form.get("refresh_token"))
-        if by_user != ("password", USER, PASSWORD) and by_token != ("refresh_token", self.refresh):
-            return json_answer({"error": "invalid_grant"}, 400)
-        token = self.tokens.issue()
-        self.refresh = f"{FIRST_REFRESH}-{token.value}"
-        return json_answer({"access_token": token.value, "token_type": "bearer", "expires_in": 599,
-            "refresh_token": self.refresh})  # fmt: skip
+        return self.door.issues(request)
 
     def refusal(self, request: Request) -> Answer | None:
-        if not self.tokens.admits(request.bearer):
+        if not self.door.admits(request):
             return self.refused(401, "Authorization has been denied for this request.")
         if self.operation(request) in self.forbidden:
             return self._error(400, 504, "The user is not permitted to do this.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from propexo_connect.model.errors import CredentialsRefused, TerminalError, Vend
 from propexo_connect.model.tile import Tile
 from propexo_connect.simulators.appfolio import AppFolio, simulation
 from propexo_connect.simulators.faults import Fault, Mutation, Reply
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, every_record_once, reading
 from propexo_connect_tests.http.doubles import NOON
 
@@ -35,6 +37,10 @@ def vendor(reader: Reader) -> AppFolio:
 def test_every_record_of_a_stream_is_read_once(appfolio: Reader, name: str) -> None:
     """A whole read brings what the vendor holds, although every list demands a filter."""
     every_record_once(appfolio, name)
+
+
+def test_every_value_lands_in_its_declared_type(appfolio: Reader, tmp_path: Path) -> None:
+    every_stream_lands(appfolio, tmp_path)
 
 
 def test_a_whole_read_asks_from_1970_on_with_brackets_as_they_are(appfolio: Reader) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -12,8 +13,9 @@ from propexo_connect.model.errors import ConnectError, CredentialsRefused, Termi
 from propexo_connect.model.tile import Tile
 from propexo_connect.simulators.appfolio_reports import AppFolioReports, simulation
 from propexo_connect.simulators.faults import Fault, Mutation
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, reading
-from propexo_connect_tests.http.doubles import NOON
+from propexo_connect_tests.http.doubles import NOON, ManualClock
 
 DAY = timedelta(days=1)
 
@@ -48,6 +50,10 @@ def test_every_row_of_a_report_is_read_once(reports: Reader, name: str) -> None:
     hidden = name == "aged_receivables_detail"  # takes no visibility
     truth = vendor(reports).truth(name).values()
     assert found == sorted(shown(row) for row in truth if not (hidden and row["_hidden"]))
+
+
+def test_every_value_lands_in_its_declared_type(reports: Reader, tmp_path: Path) -> None:
+    every_stream_lands(reports, tmp_path)
 
 
 def test_further_pages_are_asked_for_by_post_without_a_body(reports: Reader) -> None:
@@ -158,3 +164,9 @@ def test_the_simulator_refuses_what_the_vendor_refuses(reports: Reader) -> None:
         assert talking.post(link).status_code == 404
         assert {talking.post(rolls, json={}).status_code for _ in range(7)} == {200}
         assert talking.post(rolls, json={}).status_code == 429
+
+
+def test_the_address_follows_from_the_name_of_the_database() -> None:
+    config = connector.config.model_validate({"database": "example", "client_id": "x", "client_secret": "y"})
+    with connector.open(config, ManualClock()) as source:
+        assert "example.appfolio.com" in repr(source)

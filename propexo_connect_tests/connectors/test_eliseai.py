@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from propexo_connect.connectors.eliseai import connector
 from propexo_connect.model.errors import ConfigurationError, CredentialsRefused
 from propexo_connect.model.tile import Tile
 from propexo_connect.simulators.eliseai import GenericApi, simulation
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, every_record_once, reading
 from propexo_connect_tests.http.doubles import NOON
 
@@ -38,6 +40,10 @@ def test_it_has_no_streams_of_its_own() -> None:
 @pytest.mark.parametrize("name", ["conversations", "messages"])
 def test_every_record_of_a_described_stream_is_read_once(elise: Reader, name: str) -> None:
     every_record_once(elise, name, key="id")
+
+
+def test_every_value_lands_in_its_declared_type(elise: Reader, tmp_path: Path) -> None:
+    every_stream_lands(elise, tmp_path)
 
 
 def test_the_described_filter_and_pages_are_asked_for(elise: Reader) -> None:

@@ -1,6 +1,7 @@
 """The Funnel connector against a stand-in of what is public of its API."""
 
 from collections.abc import Generator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ from propexo_connect.connectors.funnel import connector
 from propexo_connect.model.errors import CredentialsRefused
 from propexo_connect.simulators.faults import Fault, too_many_requests
 from propexo_connect.simulators.funnel import PUBLIC_KEY, Funnel, simulation
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, every_record_once, reading
 
 
@@ -28,6 +30,10 @@ def vendor(reader: Reader) -> Funnel:
 @pytest.mark.parametrize("name", ["listings", "rentals", "communities"])
 def test_every_record_of_a_stream_is_read_once(funnel: Reader, name: str) -> None:
     every_record_once(funnel, name, key="id")
+
+
+def test_every_value_lands_in_its_declared_type(funnel: Reader, tmp_path: Path) -> None:
+    every_stream_lands(funnel, tmp_path)
 
 
 def test_a_list_takes_one_request(funnel: Reader) -> None:

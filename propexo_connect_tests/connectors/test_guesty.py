@@ -13,6 +13,7 @@ from propexo_connect.model.errors import CredentialsRefused
 from propexo_connect.model.tile import WHOLE, Tile
 from propexo_connect.simulators.faults import Fault, Reply
 from propexo_connect.simulators.guesty import Guesty, simulation
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, every_record_once, reading
 from propexo_connect_tests.http.doubles import NOON
 
@@ -35,6 +36,10 @@ def vendor(reader: Reader) -> Guesty:
 @pytest.mark.parametrize("name", [stream.name for stream in STREAMS])
 def test_every_record_of_a_stream_is_read_once(guesty: Reader, name: str) -> None:
     every_record_once(guesty, name, key="_id")
+
+
+def test_every_value_lands_in_its_declared_type(guesty: Reader, tmp_path: Path) -> None:
+    every_stream_lands(guesty, tmp_path)
 
 
 def test_a_list_takes_one_request_for_a_hundred_records(guesty: Reader) -> None:

@@ -12,6 +12,7 @@ from propexo_connect.model.errors import CredentialsRefused
 from propexo_connect.model.tile import WHOLE, Tile
 from propexo_connect.simulators.faults import Fault, Reply
 from propexo_connect.simulators.hostaway import Hostaway, simulation
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, every_record_once, reading
 from propexo_connect_tests.http.doubles import NOON
 
@@ -34,6 +35,10 @@ def vendor(reader: Reader) -> Hostaway:
 @pytest.mark.parametrize("name", ["reservations", "listings", "conversations", "reviews"])
 def test_every_record_of_a_stream_is_read_once(hostaway: Reader, name: str) -> None:
     every_record_once(hostaway, name, key="id")
+
+
+def test_every_value_lands_in_its_declared_type(hostaway: Reader, tmp_path: Path) -> None:
+    every_stream_lands(hostaway, tmp_path)
 
 
 def test_lists_are_asked_for_by_the_hundred(hostaway: Reader) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from propexo_connect.model.tile import Tile
 from propexo_connect.simulators.faults import Fault, Reply
 from propexo_connect.simulators.property_meld import PropertyMeld, simulation
 from propexo_connect.simulators.styles import OffsetStyle
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, every_record_once, reading
 from propexo_connect_tests.http.doubles import NOON
 
@@ -34,6 +36,10 @@ def vendor(reader: Reader) -> PropertyMeld:
 @pytest.mark.parametrize("name", [stream.name for stream in STREAMS])
 def test_every_record_of_a_stream_is_read_once(meld: Reader, name: str) -> None:
     every_record_once(meld, name, key="id")
+
+
+def test_every_value_lands_in_its_declared_type(meld: Reader, tmp_path: Path) -> None:
+    every_stream_lands(meld, tmp_path)
 
 
 def test_lists_are_asked_for_in_pages_of_500_in_the_order_of_ids(meld: Reader) -> None:

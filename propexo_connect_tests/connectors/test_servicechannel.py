@@ -14,6 +14,7 @@ from propexo_connect.model.errors import CredentialsRefused, PermissionRefused
 from propexo_connect.model.tile import Tile
 from propexo_connect.simulators.faults import Fault, too_many_requests
 from propexo_connect.simulators.servicechannel import FIRST_REFRESH, ServiceChannel, simulation
+from propexo_connect_tests.connectors.landing import every_stream_lands
 from propexo_connect_tests.connectors.reading import Reader, every_record_once, reading
 from propexo_connect_tests.http.doubles import NOON
 
@@ -42,6 +43,10 @@ def form(reader: Reader, number: int = 0) -> dict[str, list[str]]:
 @pytest.mark.parametrize("name", [stream.name for stream in STREAMS])
 def test_every_record_of_a_stream_is_read_once(channel: Reader, name: str) -> None:
     every_record_once(channel, name)
+
+
+def test_every_value_lands_in_its_declared_type(channel: Reader, tmp_path: Path) -> None:
+    every_stream_lands(channel, tmp_path)
 
 
 def test_odata_lists_take_one_request_a_page(channel: Reader) -> None:
@@ -113,7 +118,7 @@ def test_a_refresh_token_is_replaced_and_its_successor_used(tmp_path: Path) -> N
         reader.sync.clock.advance(11 * 60)
         reader.records("rfps")
         assert form(reader)["refresh_token"] == [FIRST_REFRESH]
-        assert form(reader, 1)["refresh_token"] == [f"{FIRST_REFRESH}-token-0001"]
+        assert form(reader, 1)["refresh_token"] == [f"{FIRST_REFRESH}-1"]
 
 
 @pytest.mark.parametrize(
