@@ -10,16 +10,15 @@ Errors    TRACE messages: config_error is terminal, transient_error and system_e
 Deletes   are shown only where the program marks records as deleted in a field of their own.
 """
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
-from pydantic import BaseModel
 
-from propexo_connect.connectors.base import JsonPage, Source
+from propexo_connect.connectors.base import JsonPage
 from propexo_connect.connectors.json_schema import fields_of
+from propexo_connect.connectors.known_by_asking import OTHER_TOOLS, AskingConnector, stream_of_name
 from propexo_connect.connectors.messages import NOTHING, Messages, decoded
 from propexo_connect.connectors.program import Program, Run
 from propexo_connect.connectors.program_config import ProgramConfig
@@ -220,25 +219,9 @@ def _offer(entry: Entry) -> Offer:
     )
 
 
-@dataclass(frozen=True)
-class AirbyteConnector:
-    """Programs that speak the Airbyte protocol, as a kind of source."""
-
-    name: str = "airbyte"
-    title: str = "Airbyte protocol"
-    category: str = "Other tools"
-    kind: str = "airbyte"
-    config: type[BaseModel] = AirbyteConfig
-
-    def streams(self, config: BaseModel) -> Sequence[Stream]:  # noqa: ARG002 - each program has its own
-        return ()
-
-    def stream(self, config: BaseModel, name: str) -> Stream | None:  # noqa: ARG002
-        return Stream(name) if name else None
-
-    @contextmanager
-    def open(self, config: BaseModel, clock: Clock) -> Generator[Source]:
-        yield ProgramSource(cast(AirbyteConfig, config).program, AirbyteDialogue(), clock)
+def opened(config: AirbyteConfig, clock: Clock) -> ProgramSource:
+    """The program of a configuration; started with the first question."""
+    return ProgramSource(config.program, AirbyteDialogue(), clock)
 
 
-connector = AirbyteConnector()
+connector = AskingConnector("airbyte", "Airbyte protocol", OTHER_TOOLS, AirbyteConfig, stream_of_name, opened)

@@ -1,5 +1,7 @@
 """MariaDB as a source: the connector of MySQL, which speaks the same protocol, under its own name."""
 
-from propexo_connect.connectors.mysql import MySqlConnector
+from dataclasses import replace
 
-connector = MySqlConnector("mariadb", "MariaDB", kind="mariadb")
+from propexo_connect.connectors import mysql
+
+connector = replace(mysql.connector, name="mariadb", title="MariaDB")

@@ -11,23 +11,19 @@ Resuming  whole reads of InnoDB tables, which lie in the order of their primary 
 Deletes   are not shown; full reads prove absence.
 """
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, cast
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import Field, SecretStr
 
 from propexo_connect.connection.duration import Duration
-from propexo_connect.connectors.base import Source
 from propexo_connect.connectors.database import TableSettings, TableSource
 from propexo_connect.connectors.driver import load
-from propexo_connect.connectors.table_name import parse_name
+from propexo_connect.connectors.known_by_asking import DATABASES, AskingConnector, stream_of_table
 from propexo_connect.model.clock import Clock
 from propexo_connect.model.errors import ConfigurationError
-from propexo_connect.model.stream import Stream
 
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 
@@ -113,29 +109,13 @@ def address(config: MySqlConfig) -> Address:
     )
 
 
-@dataclass(frozen=True)
-class MySqlConnector:
-    """MySQL, or MariaDB, as a kind of source."""
-
-    name: str = "mysql"
-    title: str = "MySQL"
-    category: str = "Databases and files"
-    kind: str = "mysql"
-    config: type[BaseModel] = MySqlConfig
-
-    def streams(self, config: BaseModel) -> Sequence[Stream]:  # noqa: ARG002 - each database has its own
-        return ()
-
-    def stream(self, config: BaseModel, name: str) -> Stream | None:  # noqa: ARG002
-        # Which database goes without saying may only be known when the URL's variable is read.
-        table = parse_name(name, "")
-        return None if table is None else Stream(name, table=table)
-
-    @contextmanager
-    def open(self, config: BaseModel, clock: Clock) -> Generator[Source]:
-        given = cast(MySqlConfig, config)
-        server = load("propexo_connect.connectors.mysql_server", "mysql", self.title)
-        yield TableSource(server.database_of(given, address(given)), given, clock)
+def opened(config: MySqlConfig, clock: Clock) -> TableSource:
+    """The database of a configuration; connects with the first question."""
+    server = load("propexo_connect.connectors.mysql_server", "mysql", "MySQL")
+    return TableSource(server.database_of(config, address(config)), config, clock)
 
 
-connector = MySqlConnector()
+connector = AskingConnector(
+    # Which database goes without saying may only be known when the URL's variable is read.
+    "mysql", "MySQL", DATABASES, MySqlConfig, stream_of_table(""), opened
+)  # fmt: skip

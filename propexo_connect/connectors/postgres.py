@@ -15,24 +15,22 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import psycopg
 import pyarrow as pa
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import Field, SecretStr
 from sqlglot import exp
 
 from propexo_connect.connection.duration import Duration
 from propexo_connect.connectors import sql
-from propexo_connect.connectors.base import Source
 from propexo_connect.connectors.database import TableSettings, TableSource, after, all_of
+from propexo_connect.connectors.known_by_asking import DATABASES, AskingConnector, stream_of_table
 from propexo_connect.connectors.postgres_catalog import relations
 from propexo_connect.connectors.postgres_session import DIALECT, Session, address
 from propexo_connect.connectors.postgres_values import repaired
 from propexo_connect.connectors.relation import Relation, TableColumn
-from propexo_connect.connectors.table_name import parse_name
 from propexo_connect.model.clock import Clock
-from propexo_connect.model.stream import Stream
 
 SCHEMA = "public"
 """Where tables lie whose name tells no schema."""
@@ -191,26 +189,6 @@ def opened(config: PostgresConfig, clock: Clock) -> TableSource:
     return TableSource(PostgresDatabase(session, config.schemas), config, clock)
 
 
-@dataclass(frozen=True)
-class PostgresConnector:
-    """PostgreSQL as a kind of source."""
-
-    name: str = "postgres"
-    title: str = "PostgreSQL"
-    category: str = "Databases and files"
-    kind: str = "postgres"
-    config: type[BaseModel] = PostgresConfig
-
-    def streams(self, config: BaseModel) -> Sequence[Stream]:  # noqa: ARG002 - each database has its own
-        return ()
-
-    def stream(self, config: BaseModel, name: str) -> Stream | None:  # noqa: ARG002
-        table = parse_name(name, SCHEMA)
-        return None if table is None else Stream(name, table=table)
-
-    @contextmanager
-    def open(self, config: BaseModel, clock: Clock) -> Generator[Source]:
-        yield opened(cast(PostgresConfig, config), clock)
-
-
-connector = PostgresConnector()
+connector = AskingConnector(
+    "postgres", "PostgreSQL", DATABASES, PostgresConfig, stream_of_table(SCHEMA), opened
+)

@@ -10,16 +10,16 @@ Errors    the protocol knows none: an exit code other than 0 fails the read, and
 Deletes   are shown only where the tap marks records as deleted in a field of their own.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import msgspec
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from propexo_connect.connectors.base import JsonPage, Source
+from propexo_connect.connectors.base import JsonPage
 from propexo_connect.connectors.json_schema import fields_of
+from propexo_connect.connectors.known_by_asking import OTHER_TOOLS, AskingConnector, stream_of_name
 from propexo_connect.connectors.messages import NOTHING, Messages, decoded
 from propexo_connect.connectors.program import Program, Run
 from propexo_connect.connectors.program_config import ProgramConfig
@@ -185,26 +185,9 @@ def _chosen(entry: Entry, stream: Stream) -> Entry:
     return {**entry, "schema": schema, "metadata": parts, "selected": True, **replication}
 
 
-@dataclass(frozen=True)
-class SingerConnector:
-    """Programs that speak the Singer protocol, as a kind of source."""
-
-    name: str = "singer"
-    title: str = "Singer protocol"
-    category: str = "Other tools"
-    kind: str = "singer"
-    config: type[BaseModel] = SingerConfig
-
-    def streams(self, config: BaseModel) -> Sequence[Stream]:  # noqa: ARG002 - each program has its own
-        return ()
-
-    def stream(self, config: BaseModel, name: str) -> Stream | None:  # noqa: ARG002
-        return Stream(name) if name else None
-
-    @contextmanager
-    def open(self, config: BaseModel, clock: Clock) -> Generator[Source]:
-        given = cast(SingerConfig, config)
-        yield ProgramSource(given.program, SingerDialogue(given.catalog_option), clock)
+def opened(config: SingerConfig, clock: Clock) -> ProgramSource:
+    """The program of a configuration; started with the first question."""
+    return ProgramSource(config.program, SingerDialogue(config.catalog_option), clock)
 
 
-connector = SingerConnector()
+connector = AskingConnector("singer", "Singer protocol", OTHER_TOOLS, SingerConfig, stream_of_name, opened)

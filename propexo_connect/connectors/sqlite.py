@@ -10,22 +10,16 @@ Resuming  whole reads of tables with an INTEGER PRIMARY KEY, which lie in its or
 Deletes   are not shown; full reads prove absence.
 """
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from propexo_connect.connection.duration import Duration
-from propexo_connect.connectors.base import Source
 from propexo_connect.connectors.database import TableSettings, TableSource
+from propexo_connect.connectors.known_by_asking import DATABASES, AskingConnector, stream_of_table
 from propexo_connect.connectors.sqlite_file import SqliteDatabase
-from propexo_connect.connectors.table_name import parse_name
 from propexo_connect.model.clock import Clock
-from propexo_connect.model.stream import Stream
 
 
 class SqliteConfig(TableSettings):
@@ -41,30 +35,13 @@ class SqliteConfig(TableSettings):
     )
 
 
-@dataclass(frozen=True)
-class SqliteConnector:
-    """SQLite as a kind of source."""
-
-    name: str = "sqlite"
-    title: str = "SQLite"
-    category: str = "Databases and files"
-    kind: str = "sqlite"
-    config: type[BaseModel] = SqliteConfig
-
-    def streams(self, config: BaseModel) -> Sequence[Stream]:  # noqa: ARG002 - each file has its own
-        return ()
-
-    def stream(self, config: BaseModel, name: str) -> Stream | None:  # noqa: ARG002
-        table = parse_name(name, SqliteDatabase.schema)
-        return None if table is None else Stream(name, table=table)
-
-    @contextmanager
-    def open(self, config: BaseModel, clock: Clock) -> Generator[Source]:
-        given = cast(SqliteConfig, config)
-        database = SqliteDatabase(
-            Path(given.path).expanduser(), given.lock_timeout, is_immutable=given.is_immutable
-        )
-        yield TableSource(database, given, clock)
+def opened(config: SqliteConfig, clock: Clock) -> TableSource:
+    """The file of a configuration; opened with the first question."""
+    path = Path(config.path).expanduser()
+    database = SqliteDatabase(path, config.lock_timeout, is_immutable=config.is_immutable)
+    return TableSource(database, config, clock)
 
 
-connector = SqliteConnector()
+connector = AskingConnector(
+    "sqlite", "SQLite", DATABASES, SqliteConfig, stream_of_table(SqliteDatabase.schema), opened
+)

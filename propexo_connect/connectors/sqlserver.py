@@ -10,21 +10,16 @@ Resuming  whole reads of tables whose clustered index is the key, where that is 
 Deletes   are not shown; full reads prove absence.
 """
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, cast
+from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import Field, SecretStr
 
 from propexo_connect.connection.duration import Duration
-from propexo_connect.connectors.base import Source
 from propexo_connect.connectors.database import TableSettings, TableSource
 from propexo_connect.connectors.driver import load
-from propexo_connect.connectors.table_name import parse_name
+from propexo_connect.connectors.known_by_asking import DATABASES, AskingConnector, stream_of_table
 from propexo_connect.model.clock import Clock
-from propexo_connect.model.stream import Stream
 
 SCHEMA = "dbo"
 """Where tables lie whose name tells no schema."""
@@ -53,28 +48,12 @@ class SqlServerConfig(TableSettings):
     )
 
 
-@dataclass(frozen=True)
-class SqlServerConnector:
-    """SQL Server as a kind of source."""
-
-    name: str = "sqlserver"
-    title: str = "SQL Server (preview)"
-    category: str = "Databases and files"
-    kind: str = "sqlserver"
-    config: type[BaseModel] = SqlServerConfig
-
-    def streams(self, config: BaseModel) -> Sequence[Stream]:  # noqa: ARG002 - each database has its own
-        return ()
-
-    def stream(self, config: BaseModel, name: str) -> Stream | None:  # noqa: ARG002
-        table = parse_name(name, SCHEMA)
-        return None if table is None else Stream(name, table=table)
-
-    @contextmanager
-    def open(self, config: BaseModel, clock: Clock) -> Generator[Source]:
-        given = cast(SqlServerConfig, config)
-        server = load("propexo_connect.connectors.sqlserver_server", "sqlserver", "SQL Server")
-        yield TableSource(server.database_of(given), given, clock)
+def opened(config: SqlServerConfig, clock: Clock) -> TableSource:
+    """The database of a configuration; connects with the first question."""
+    server = load("propexo_connect.connectors.sqlserver_server", "sqlserver", "SQL Server")
+    return TableSource(server.database_of(config), config, clock)
 
 
-connector = SqlServerConnector()
+connector = AskingConnector(
+    "sqlserver", "SQL Server (preview)", DATABASES, SqlServerConfig, stream_of_table(SCHEMA), opened
+)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, cast
@@ -11,7 +12,8 @@ import dagster as dg
 
 from propexo_connect.connection.parse import Connection
 from propexo_connect.connectors.files import FilesConfig
-from propexo_connect.connectors.files_listing import FoundFile, open_folder
+from propexo_connect.connectors.files_listing import FoundFile
+from propexo_connect.connectors.files_remote import open_folder
 from propexo_connect.model.clock import Clock, SystemClock
 from propexo_connect.model.errors import ConnectError
 from propexo_connect.model.ledger import Reading
@@ -105,7 +107,8 @@ def _files(connection: Connection, environ: Mapping[str, str]) -> list[FoundFile
     folder = open_folder(config.root, options)
     copied = {plan.stream.name for plan in connection.plans}
     patterns = {given.path for name, given in config.streams.items() if name in copied}
-    return sorted({file for pattern in patterns for file in folder.find(pattern, config.max_files)})
+    with closing(folder):
+        return sorted({file for pattern in patterns for file in folder.find(pattern, config.max_files)})
 
 
 def _rest(connection: Connection) -> timedelta:
