@@ -46,10 +46,14 @@ def make(name: str) -> Path:
     Raises:
         Unavailable: its packages cannot be installed here.
     """
-    lines = requirements()[name]
+    written = requirements()[name]
+    lines = [line.replace("{root}", str(ROOT)) for line in written]
     folder = HOME / "venvs" / name
     stamp = folder / "installed"
-    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    content = "\n".join(lines)
+    if lines != written:
+        content += "".join((ROOT / own).read_text() for own in ("pyproject.toml", "constraints.txt"))
+    digest = hashlib.sha256(content.encode()).hexdigest()
     if stamp.exists() and stamp.read_text() == digest:
         return folder
     print(f"installing {name} …", file=sys.stderr, flush=True)

@@ -22,7 +22,7 @@ def _program(module: str, venv: str | None, *options: str, **environment: str) -
 
 
 def _ours(is_orchestrated: bool) -> Starter:
-    start = _program("benchmarks.ours", None)
+    start = _program("benchmarks.ours", "ours")
 
     def orchestrated(job: Job) -> Command:
         command = start(job)
@@ -114,16 +114,16 @@ OURS = (
     Contestant(
         "ours",
         "Propexo Connect",
-        (),
-        "As it ships: merge by key, content hash, first_seen, last_seen, last_changed, ledger and fence. No "
-        "Dagster.",
+        ("ours",),
+        "As it ships, in an environment without extras: merge by key, content hash, first_seen, last_seen, "
+        "last_changed, ledger and fence. No Dagster.",
         _ours(False),
         _ours_missing,
     ),
     Contestant(
         "ours_dagster",
         "Propexo Connect in Dagster",
-        (),
+        ("ours",),
         "The same as Dagster assets: a whole run in one process with SQLite storage.",
         _ours(True),
         _ours_missing,
