@@ -12,6 +12,7 @@ from propexo_connect.connection.secret import is_secret
 from propexo_connect.connectors.api import ApiConfig, ApiConnector
 from propexo_connect.connectors.api.explain import budget_text, filter_text, log_in_text, paging_text
 from propexo_connect.connectors.base import Connector
+from propexo_connect.connectors.known_by_asking import AskingConnector
 from propexo_connect.http.plan import Api, ApiStream
 from propexo_connect.model.duration import duration_text
 
@@ -71,9 +72,8 @@ def facts_of(connector: Connector) -> ConnectorFacts:
     settings = tuple(_setting(name, info) for name, info in connector.config.model_fields.items())
     passport = _passport(connector.config)
     if not isinstance(connector, ApiConnector):
-        return ConnectorFacts(
-            connector.name, connector.title, connector.category, "stable", passport, settings
-        )
+        status = connector.status if isinstance(connector, AskingConnector) else "stable"
+        return ConnectorFacts(connector.name, connector.title, connector.category, status, passport, settings)
     api = plan_of(connector)
     streams = tuple(_stream(spec) for spec in api.streams)
     return ConnectorFacts(

@@ -117,8 +117,8 @@ class ColumnPage:
 
     @property
     def size_bytes(self) -> int:
-        """How much of a step the page fills."""
-        return self.records.nbytes
+        """How much of a step the page fills: columns take half the room of JSON while they are decoded."""
+        return self.records.nbytes // 2
 
 
 Page = JsonPage | ColumnPage

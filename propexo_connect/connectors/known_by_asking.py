@@ -35,6 +35,7 @@ class AskingConnector:
     Args:
         named: a name as a stream, None when it can be none.
         source: the system of a configuration; connects with the first question.
+        status: `preview` where it was never run against the real system.
     """
 
     name: str
@@ -43,6 +44,7 @@ class AskingConnector:
     config: type[BaseModel]
     named: Callable[[str], Stream | None]
     source: Callable[[Any, Clock], Source]
+    status: str = "stable"
 
     @property
     def kind(self) -> str:

@@ -55,5 +55,5 @@ def opened(config: SqlServerConfig, clock: Clock) -> TableSource:
 
 
 connector = AskingConnector(
-    "sqlserver", "SQL Server (preview)", DATABASES, SqlServerConfig, stream_of_table(SCHEMA), opened
+    "sqlserver", "SQL Server", DATABASES, SqlServerConfig, stream_of_table(SCHEMA), opened, status="preview"
 )

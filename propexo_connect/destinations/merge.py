@@ -186,6 +186,12 @@ insert into {merge.verdicts} ({listed(("row", "verdict", "moves", "read_at"))})
 select s.{quote(ROW)}, {NEW}, false, s.{quote(READ_AT)} from {merge.stage} s"""
 
 
+def keys_between(merge: Merge) -> str:
+    """The query for a row whose key begins with a value from `$1` to `$2`; empty when there is none."""
+    name = f"t.{quote(merge.identity[0])}"
+    return f"select 1 from {merge.table} t where {name} >= $1 and {name} <= $2 limit 1"
+
+
 def count_verdicts(merge: Merge) -> str:
     """The query for rows of verdict, how many, and how many of them move `last_seen`."""
     return (

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from propexo_connect.destinations import merge as sql
 from propexo_connect.destinations.arrow import HASH, INSTANT, META, READ_AT, ROW
@@ -19,9 +20,14 @@ from propexo_connect.destinations.recall import stored_layout, stored_mode, was_
 from propexo_connect.destinations.schema import change_mode, grow_table, make_history, make_index, make_table
 from propexo_connect.model.counts import Counts
 from propexo_connect.model.errors import Defect
+from propexo_connect.model.field import Kind
 from propexo_connect.model.names import ROW_COLUMNS
+from propexo_connect.model.stream import Mode
 
 Failpoint = Callable[[str], None]
+
+_ORDERED = {Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP}
+"""Kinds of keys that often come in their order, and have one order everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,25 @@ def judge_records(writing: Writing) -> tuple[Merge, Verdicts]:
     merge = replace(merge, stage=stage)
     if not writing.link.dialect.capabilities.has_indexes:
         refuse_repeated(writing.records, merge)
-    return merge, Verdicts(new=count) if is_plain else judge_stage(writing, merge, count)
+    if is_plain or lies_apart(writing, merge):
+        return merge, Verdicts(new=count)
+    return merge, judge_stage(writing, merge, count)
+
+
+def lies_apart(writing: Writing, merge: Merge) -> bool:
+    """Whether no stored key lies between the lowest and the highest of the step: then all are new.
+
+    Where there is no index, the table's own statistics answer that without reading it, as long as keys come
+    in their order, as they do in most first loads. To look up each key would read all keys with each step.
+    """
+    name = merge.identity[0]
+    given = next((column.type.kind for column in merge.layout.columns if column.name == name), None)
+    if merge.plan.history or merge.keeps_versions or writing.is_fresh or given not in _ORDERED:
+        return False
+    if writing.link.dialect.capabilities.has_indexes or merge.plan.mode is Mode.OVERWRITE:
+        return False
+    span = pc.call_function("min_max", [writing.records.column(name)]).as_py()
+    return not writing.link.rows(sql.keys_between(merge), (span["min"], span["max"]))
 
 
 def refuse_repeated(records: pa.Table, merge: Merge) -> None:

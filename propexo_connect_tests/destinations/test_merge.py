@@ -241,3 +241,14 @@ def test_counts_that_do_not_add_up_roll_the_step_back(bench: Bench) -> None:
             bench.sync(hours=1).commit([unit(1, "b", 1)])
     assert len(bench.session.windows(units_plan())) == 1
     assert {row[1] for row in bench.table()} == {"a"}
+
+
+def test_a_key_between_those_that_are_stored_is_judged(bench: Bench) -> None:
+    """Steps whose keys lie apart are inserted at once; one that lies among them is looked up."""
+    sync = bench.sync()
+    sync.commit([unit(10, "a"), unit(20, "b")])
+    assert sync.commit([unit(30, "c"), unit(40, "d")]).counts == Counts(read=2, new=2)
+    assert sync.commit([unit(15, "e"), unit(20, "b"), unit(35, "f")]).counts == Counts(
+        read=3, new=2, unchanged=1
+    )
+    assert [key for key, _ in bench.table()] == [10, 15, 20, 30, 35, 40]
