@@ -151,8 +151,10 @@ def scratch_verdicts(dialect: Dialect) -> tuple[str, ...]:
     return dialect.scratch_table("verdicts", columns)
 
 
-def judge(merge: Merge) -> str:
+def judge(merge: Merge, *, is_ranged: bool = False) -> str:
     """Fill the verdicts; `$1` is the start of the sync.
+
+    With `is_ranged` all staged keys begin with a value from `$2` to `$3`.
 
     In the mode `overwrite` nothing is older: a complete read takes the table's place.
     """
@@ -175,7 +177,7 @@ select j.{quote("row")}, j.place, j.verdict, j.moves, {read_at}, {listed(_SIGHTS
   select s.{quote(ROW)} as {quote("row")}, t.place, {verdict} as verdict,
     t.{LAST_SEEN} < cast($1 as timestamptz) as moves, {read} as {quote(READ_AT)},
     {older} as older, greatest({stored}, {read}) as seen, {changed} as changed, {listed(_SIGHTS, "t")}
-  from {_by_key(merge)} s left join {_known(merge)} t on {_same(merge, "t", "s")}
+  from {_by_key(merge)} s left join {_known(merge, is_ranged=is_ranged)} t on {_same(merge, "t", "s")}
 ) j order by j.place"""
 
 
@@ -356,13 +358,15 @@ def _by_key(merge: Merge) -> str:
     return f"(select * from {merge.stage} order by {listed(merge.identity)})"
 
 
-def _known(merge: Merge) -> str:
+def _known(merge: Merge, *, is_ranged: bool) -> str:
     """What the table holds of the staged keys: with several versions of one, the one read last."""
     cursor = () if merge.cursor is None else (merge.cursor.name,)
     names = dict.fromkeys((*merge.identity, *cursor, HASH, READ_AT, *_SIGHTS))
     columns = f"k.{merge.dialect.address} as place, {listed(tuple(names), 'k')}"
     if not merge.keeps_versions:
-        return f"(select {columns} from {merge.table} k)"
+        first = f"k.{quote(merge.identity[0])}"
+        within = f" where {first} >= $2 and {first} <= $3" if is_ranged else ""
+        return f"(select {columns} from {merge.table} k{within})"
     # Read times of one key's versions are made to differ. DuckDB 2.0.0 fails on row_number() = 1 here.
     latest = f"max(k.{quote(READ_AT)}) over (partition by {listed(merge.identity, 'k')})"
     return (

@@ -7,6 +7,7 @@ they are staged once.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -127,25 +128,32 @@ def judge_records(writing: Writing) -> tuple[Merge, Verdicts]:
     merge = replace(merge, stage=stage)
     if not writing.link.dialect.capabilities.has_indexes:
         refuse_repeated(writing.records, merge)
-    if is_plain or lies_apart(writing, merge):
+    span = None if writing.is_fresh else key_span(writing, merge)
+    if is_plain or lies_apart(writing, merge, span):
         return merge, Verdicts(new=count)
-    return merge, judge_stage(writing, merge, count)
+    return merge, judge_stage(writing, merge, count, span)
 
 
-def lies_apart(writing: Writing, merge: Merge) -> bool:
-    """Whether no stored key lies between the lowest and the highest of the step: then all are new.
+def key_span(writing: Writing, merge: Merge) -> tuple[Any, Any] | None:
+    """The lowest and the highest value that keys of the step begin with; None where they have no such order.
 
-    Where there is no index, the table's own statistics answer that without reading it, as long as keys come
-    in their order, as they do in most first loads. To look up each key would read all keys with each step.
+    Where there is no index, the table's own statistics tell which parts of it can hold such a key, as long as
+    keys come somewhat in their order. To look each up in the whole table would read all keys with each step.
     """
     name = merge.identity[0]
     given = next((column.type.kind for column in merge.layout.columns if column.name == name), None)
-    if merge.plan.history or merge.keeps_versions or writing.is_fresh or given not in _ORDERED:
-        return False
-    if writing.link.dialect.capabilities.has_indexes or merge.plan.mode is Mode.OVERWRITE:
-        return False
+    has_index = writing.link.dialect.capabilities.has_indexes
+    if has_index or merge.keeps_versions or given not in _ORDERED:
+        return None
     span = pc.call_function("min_max", [writing.records.column(name)]).as_py()
-    return not writing.link.rows(sql.keys_between(merge), (span["min"], span["max"]))
+    return span["min"], span["max"]
+
+
+def lies_apart(writing: Writing, merge: Merge, span: tuple[Any, Any] | None) -> bool:
+    """Whether no stored key lies between the lowest and the highest of the step: then all are new."""
+    if span is None or merge.plan.mode is not Mode.MERGE or merge.plan.history:
+        return False
+    return not writing.link.rows(sql.keys_between(merge), span)
 
 
 def refuse_repeated(records: pa.Table, merge: Merge) -> None:
@@ -157,8 +165,12 @@ def refuse_repeated(records: pa.Table, merge: Merge) -> None:
         raise Defect("a step holds the same key twice", where=merge.plan.where)
 
 
-def judge_stage(writing: Writing, merge: Merge, count: int) -> Verdicts:
-    """Reach the verdicts on what is staged, whose number is known."""
+def judge_stage(writing: Writing, merge: Merge, count: int, span: tuple[Any, Any] | None = None) -> Verdicts:
+    """Reach the verdicts on what is staged, whose number is known.
+
+    Args:
+        span: the lowest and the highest value that staged keys begin with, None where it is not known.
+    """
     link = writing.link
     for statement in sql.scratch_verdicts(link.dialect):
         link.run(statement)
@@ -166,8 +178,9 @@ def judge_stage(writing: Writing, merge: Merge, count: int) -> Verdicts:
     if writing.is_fresh:
         link.judge(sql.judge_all_new(merge), (), is_indexed=False)
     else:
-        started_at = writing.step.window.started_at
-        link.judge(sql.judge(merge), (started_at,), is_indexed=not merge.keeps_versions)
+        parameters = (writing.step.window.started_at, *(span or ()))
+        judging = sql.judge(merge, is_ranged=span is not None)
+        link.judge(judging, parameters, is_indexed=not merge.keeps_versions)
     writing.failpoint("verdicts reached")
     found = {verdict: (number, moving) for verdict, number, moving in link.rows(sql.count_verdicts(merge))}
     none = (0, 0)
