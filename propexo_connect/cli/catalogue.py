@@ -1,5 +1,6 @@
 """`propexo-connect connectors`: what can be read, and what each vendor can and cannot answer."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -17,9 +18,10 @@ app = typer.Typer(help="The catalogue of connectors.")
 _out = Console()
 
 
-def _name(title: str) -> Column:
-    """A column of names, which are never broken: one copies them."""
-    return Column(title, no_wrap=True, overflow="fold")
+def _name(title: str, names: Sequence[str] = ()) -> Column:
+    """A column of names, which are never broken, however narrow the window is: one copies them."""
+    widest = max((len(name) for name in names), default=None)
+    return Column(title, no_wrap=True, overflow="fold", min_width=widest)
 
 
 @app.callback(invoke_without_command=True)
@@ -30,7 +32,7 @@ def listed(
     """List all connectors with category, status and streams."""
     if context.invoked_subcommand is not None:
         return
-    table = Table(_name("connector"), _name("system"), "category", "status", "streams")
+    table = Table(_name("connector", list(CONNECTORS)), _name("system"), "category", "status", "streams")
     for name in CONNECTORS:
         facts = facts_of(CONNECTORS[name])
         words = f"{facts.name} {facts.title} {facts.category} {' '.join(one.name for one in facts.streams)}"
@@ -48,11 +50,12 @@ def show(name: Annotated[str, typer.Argument(help="The connector's name.")]) -> 
     facts = facts_of(CONNECTORS[name])
     _out.print(f"[bold]{escape(facts.title)}[/bold]  {escape(facts.category)}, {facts.status}")
     _out.print(escape(facts.passport), soft_wrap=True)
-    settings = Table(_name("setting"), "default", "meaning")
+    settings = Table(_name("setting", [setting.name for setting in facts.settings]), "default", "meaning")
     for setting in facts.settings:
         settings.add_row(setting.name, escape(setting.default), escape(setting.meaning))
     _out.print(settings)
-    streams = Table(_name("stream"), "key", "cursor", "asked for by", "through", "fields")
+    names = [stream.name for stream in facts.streams]
+    streams = Table(_name("stream", names), "key", "cursor", "asked for by", "through", "fields")
     for stream in facts.streams:
         streams.add_row(
             stream.name,

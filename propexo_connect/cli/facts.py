@@ -10,7 +10,13 @@ from pydantic.fields import FieldInfo
 
 from propexo_connect.connection.secret import is_secret
 from propexo_connect.connectors.api import ApiConfig, ApiConnector
-from propexo_connect.connectors.api.explain import budget_text, filter_text, log_in_text, paging_text
+from propexo_connect.connectors.api.explain import (
+    budget_text,
+    filter_text,
+    log_in_text,
+    paging_text,
+    shown_names,
+)
 from propexo_connect.connectors.base import Connector
 from propexo_connect.connectors.known_by_asking import AskingConnector
 from propexo_connect.http.plan import Api, ApiStream
@@ -85,7 +91,7 @@ def facts_of(connector: Connector) -> ConnectorFacts:
         settings=settings,
         streams=streams,
         log_ins=tuple(log_in_text(one) for one in api.log_ins),
-        limits=tuple(budget_text(api)),
+        limits=tuple(budget_text(api, shown_names(connector.config.model_construct()))),
         paging=paging_text(api.paging),
         cannot=connector.cannot,
         unconfirmed=tuple(f"{one.name}: {fact}" for one in streams for fact in one.unconfirmed),

@@ -23,7 +23,7 @@ from propexo_connect.http.plan.paging import (
 )
 from propexo_connect.http.plan.paths import said
 from propexo_connect.http.plan.stream import ApiStream, Asking
-from propexo_connect.http.plan.template import ENGINE_NAMES, Names, names_in
+from propexo_connect.http.plan.template import ENGINE_NAMES, Names, fill_text, names_in
 from propexo_connect.model.duration import duration_text
 from propexo_connect.model.tile import WHOLE, Request, Tile, widen
 
@@ -35,7 +35,7 @@ def explain(api: Api, config: ApiConfig, name: str, tile: Tile | None, now: date
         tile: what is to be proven; None for a whole read.
     """
     spec = api.stream(name)
-    names = _shown_names(config)
+    names = shown_names(config)
     lines = [f"{spec.name}: {spec.description or 'records'}"]
     lines.append(f"  key: {', '.join(spec.keys) or 'none'}; cursor: {spec.cursor or 'none'}")
     lines += [f"  logs in {line}" for line in (log_in_text(one) for one in api.log_ins)]
@@ -49,7 +49,7 @@ def explain(api: Api, config: ApiConfig, name: str, tile: Tile | None, now: date
     else:
         lines.append("  is read whole")
     lines += _reading(api, spec, request, names, now)
-    lines += [f"  keeps to {limit}" for limit in budget_text(api)]
+    lines += [f"  keeps to {limit}" for limit in budget_text(api, names)]
     lines += [f"  hides: {hides.note}" for hides in spec.hides]
     lines += [f"  not confirmed: {fact}" for fact in spec.unconfirmed]
     if spec.sensitive:
@@ -204,16 +204,17 @@ def log_in_text(log_in: AnyLogIn) -> str:
             return f"by an HMAC of each request in {', '.join(log_in.headers)}"
 
 
-def budget_text(api: Api) -> list[str]:
-    """What the vendor allows, a line each."""
+def budget_text(api: Api, names: Names) -> list[str]:
+    """What the vendor allows, a line each, by the settings of the connection."""
     lines = [
-        f"{rate.count} requests in {rate.seconds:g} s"
+        f"{fill_text(str(rate.count), names) or rate.count} requests in {rate.seconds:g} s"
         + (f" for {', '.join(rate.only)}" if rate.only else "")
         + (" for each path" if rate.per_path else "")
         for rate in api.budget.rates
     ]
     if api.budget.in_flight is not None:
-        lines.append(f"{api.budget.in_flight} requests at once")
+        most = api.budget.in_flight
+        lines.append(f"{fill_text(str(most), names) or most} requests at once")
     return lines
 
 
@@ -236,7 +237,7 @@ def filter_text(given: AnyFilter | None) -> str:
     return f"{given.meaning} ({given.field}): {ends}, {grain}{zone}{widest}"
 
 
-def _shown_names(config: ApiConfig) -> dict[str, object]:
+def shown_names(config: ApiConfig) -> dict[str, object]:
     """The settings, with secrets and what is not known yet shown by name."""
     names: dict[str, object] = {}
     names |= dict.fromkeys(ENGINE_NAMES - {"each", "fields", "now", "today"})
