@@ -8,7 +8,6 @@ from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from propexo_connect.connection.duration import Duration, DurationOrNever, Size, fault
 from propexo_connect.connection.problem import quoted
 from propexo_connect.connection.scalars import (
     Crons,
@@ -23,6 +22,7 @@ from propexo_connect.connection.scalars import (
     Type,
     Zone,
 )
+from propexo_connect.model.duration import Duration, DurationOrNever, Size, fault
 from propexo_connect.model.stream import Axis, Drift, Meaning, Mode
 
 NAME_PATTERN = r"[a-z][a-z0-9_]{0,62}"

@@ -13,7 +13,6 @@ from typing import Any, cast
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from propexo_connect.connection.document import Document, Unreadable, parse_document
-from propexo_connect.connection.duration import duration_text
 from propexo_connect.connection.explain import explain
 from propexo_connect.connection.file import NAME_PATTERN, WrittenConnection
 from propexo_connect.connection.problem import InvalidConnection, Problem, quoted
@@ -26,6 +25,7 @@ from propexo_connect.connectors.base import Connector
 from propexo_connect.connectors.catalogue import CONNECTORS
 from propexo_connect.destinations import DESTINATIONS
 from propexo_connect.destinations.base import DestinationKind
+from propexo_connect.model.duration import duration_text
 from propexo_connect.model.names import snake_case
 from propexo_connect.model.stream import StreamPlan, SyncSettings
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from propexo_connect.connection.cron import EXPECTED_CRON, read_cron, zone_names
-from propexo_connect.connection.duration import Duration, duration_text, fault
 from propexo_connect.connection.problem import close, quoted
+from propexo_connect.model.duration import Duration, duration_text, fault
 from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.field import FieldType
 

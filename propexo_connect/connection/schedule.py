@@ -15,7 +15,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from propexo_connect.connection.cron import Cron, longest_gap, next_moment
-from propexo_connect.connection.duration import duration_text
+from propexo_connect.model.duration import duration_text
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

@@ -14,13 +14,13 @@ from typing import Any, cast
 
 from pydantic import BaseModel, TypeAdapter
 
-from propexo_connect.connection.duration import duration_text
 from propexo_connect.connection.file import WrittenConnection
 from propexo_connect.connection.parse import Connectors, DestinationKinds
 from propexo_connect.connection.secret import NAME
 from propexo_connect.connection.systems import DESTINATION, SOURCE, Role
 from propexo_connect.connectors.catalogue import CONNECTORS
 from propexo_connect.destinations import DESTINATIONS
+from propexo_connect.model.duration import duration_text
 
 FILE_NAME = "connection.schema.json"
 

@@ -1,10 +1,10 @@
 """The settings of a sync, out of the parts `retry`, `limits` and `schedule` of a file."""
 
 from propexo_connect.connection.document import Document
-from propexo_connect.connection.duration import duration_text
 from propexo_connect.connection.file import WrittenConnection, WrittenRetry, WrittenSchedule
 from propexo_connect.connection.problem import Problem
 from propexo_connect.connection.schedule import Schedule, Slot
+from propexo_connect.model.duration import duration_text
 from propexo_connect.model.stream import REQUEST_RETRY, STREAM_RETRY, RetryPolicy, SyncSettings
 
 

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from propexo_connect.connection.document import Document, FieldPath
-from propexo_connect.connection.duration import duration_text
 from propexo_connect.connection.file import (
     EVERY_STREAM,
     WrittenConnection,
@@ -19,6 +18,7 @@ from propexo_connect.connection.problem import Problem, close, listed, quoted
 from propexo_connect.connection.schedule import Schedule
 from propexo_connect.connection.tables import tables_of
 from propexo_connect.connectors.base import Connector
+from propexo_connect.model.duration import duration_text
 from propexo_connect.model.errors import ConnectError
 from propexo_connect.model.field import Field
 from propexo_connect.model.stream import Axis, Drift, Filter, Meaning, Mode, Stream, StreamPlan, Table

@@ -17,7 +17,6 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 from sqlglot import Expr, exp
 
-from propexo_connect.connection.duration import Duration, Size
 from propexo_connect.connection.scalars import Zone
 from propexo_connect.connectors import sql
 from propexo_connect.connectors.ahead import read_ahead
@@ -25,6 +24,7 @@ from propexo_connect.connectors.base import Access, ColumnPage, Page, ReadContex
 from propexo_connect.connectors.relation import Relation, TableColumn, filter_on
 from propexo_connect.connectors.table_name import closest, parse_name, stream_name
 from propexo_connect.model.clock import Clock
+from propexo_connect.model.duration import Duration, Size
 from propexo_connect.model.errors import ConfigurationError, ConnectError, PermissionRefused, UnknownName
 from propexo_connect.model.field import Kind
 from propexo_connect.model.stream import NO_TIME, Axis, Filter, Meaning, Stream

@@ -20,7 +20,6 @@ from typing import IO, Any, cast
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from propexo_connect.connection.duration import Duration, DurationOrNever, Size
 from propexo_connect.connectors import files_content as content
 from propexo_connect.connectors.base import Access, ColumnPage, JsonPage, Page, ReadContext, Source
 from propexo_connect.connectors.files_content import CappedReader, Caps, Compression, Format
@@ -31,6 +30,7 @@ from propexo_connect.connectors.files_parquet import read_parquet
 from propexo_connect.connectors.files_remote import open_folder
 from propexo_connect.http.retry import heed_stop
 from propexo_connect.model.clock import Clock
+from propexo_connect.model.duration import Duration, DurationOrNever, Size
 from propexo_connect.model.errors import ConnectError, FileMismatch, SuspiciousEmpty, UnknownName
 from propexo_connect.model.field import TEXT, TIMESTAMP
 from propexo_connect.model.field import Field as StreamField

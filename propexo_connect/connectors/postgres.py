@@ -22,7 +22,6 @@ import pyarrow as pa
 from pydantic import Field, SecretStr
 from sqlglot import exp
 
-from propexo_connect.connection.duration import Duration
 from propexo_connect.connectors import sql
 from propexo_connect.connectors.database import TableSettings, TableSource, after, all_of
 from propexo_connect.connectors.known_by_asking import DATABASES, AskingConnector, stream_of_table
@@ -31,6 +30,7 @@ from propexo_connect.connectors.postgres_session import DIALECT, Session, addres
 from propexo_connect.connectors.postgres_values import repaired
 from propexo_connect.connectors.relation import Relation, TableColumn
 from propexo_connect.model.clock import Clock
+from propexo_connect.model.duration import Duration
 
 SCHEMA = "public"
 """Where tables lie whose name tells no schema."""

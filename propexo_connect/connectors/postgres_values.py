@@ -7,14 +7,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from propexo_connect.connectors.relation import TableColumn
-from propexo_connect.model.field import Kind
+from propexo_connect.model.field import DAY_US, FIRST_DAY, LAST_DAY, Kind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY_US = 86_400_000_000
 _POSTGRES_EPOCH_DAYS = 10_957
 """Days from 1970-01-01 to 2000-01-01, where PostgreSQL counts from."""
-_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
-"""0001-01-01 and 9999-12-31, in days from 1970-01-01."""
 
 
 def repaired(records: pa.Table, columns: Iterable[TableColumn]) -> pa.Table:
@@ -50,11 +47,11 @@ def _within_range(values: pa.ChunkedArray) -> pa.ChunkedArray:
     unit = pa.int32() if pa.types.is_date32(values.type) else pa.int64()
     numbers = values.cast(unit)
     if pa.types.is_date32(values.type):
-        first, last = _FIRST_DAY, _LAST_DAY
+        first, last = FIRST_DAY, LAST_DAY
     elif pa.types.is_time64(values.type):
-        first, last = 0, _DAY_US - 1
+        first, last = 0, DAY_US - 1
     else:
-        first, last = _FIRST_DAY * _DAY_US, (_LAST_DAY + 1) * _DAY_US - 1
+        first, last = FIRST_DAY * DAY_US, (LAST_DAY + 1) * DAY_US - 1
     span = pc.call_function("min_max", [numbers]).as_py()
     if span["min"] is None or (span["min"] >= first and span["max"] <= last):
         return values
@@ -68,13 +65,13 @@ def _text(number: int, kind: pa.DataType) -> str:
         seconds, micros = divmod(number, 1_000_000)
         return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{_fraction(micros)}"
     bits = 32 if pa.types.is_date32(kind) else 64
-    distance = _POSTGRES_EPOCH_DAYS * (1 if bits == 32 else _DAY_US)
+    distance = _POSTGRES_EPOCH_DAYS * (1 if bits == 32 else DAY_US)
     original = (number - distance + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)
     if original == 2 ** (bits - 1) - 1:
         return "infinity"
     if original == -(2 ** (bits - 1)):
         return "-infinity"
-    days, micros = (original, 0) if bits == 32 else divmod(original, _DAY_US)
+    days, micros = (original, 0) if bits == 32 else divmod(original, DAY_US)
     date, era = _calendar(days + _POSTGRES_EPOCH_DAYS)
     if bits == 32:
         return date + era
@@ -85,7 +82,7 @@ def _text(number: int, kind: pa.DataType) -> str:
 def _calendar(days: int) -> tuple[str, str]:
     """Year, month and day of a day counted from 1970-01-01, and ` BC` where it lies before the year 1."""
     # The Gregorian calendar repeats every 400 years, which are 146,097 days.
-    turns = (days - _FIRST_DAY) // 146_097
+    turns = (days - FIRST_DAY) // 146_097
     within = _EPOCH + timedelta(days=days - turns * 146_097)
     year = within.year + turns * 400
     shown, era = (year, "") if year > 0 else (1 - year, " BC")

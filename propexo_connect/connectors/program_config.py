@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from propexo_connect.connection.duration import Size
 from propexo_connect.connectors.program import Program
+from propexo_connect.model.duration import Size
 from propexo_connect.model.errors import ConfigurationError
 
 

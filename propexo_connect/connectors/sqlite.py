@@ -15,11 +15,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from propexo_connect.connection.duration import Duration
 from propexo_connect.connectors.database import TableSettings, TableSource
 from propexo_connect.connectors.known_by_asking import DATABASES, AskingConnector, stream_of_table
 from propexo_connect.connectors.sqlite_file import SqliteDatabase
 from propexo_connect.model.clock import Clock
+from propexo_connect.model.duration import Duration
 
 
 class SqliteConfig(TableSettings):

@@ -15,11 +15,11 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from propexo_connect.connection.duration import Duration
 from propexo_connect.connectors.database import TableSettings, TableSource
 from propexo_connect.connectors.driver import load
 from propexo_connect.connectors.known_by_asking import DATABASES, AskingConnector, stream_of_table
 from propexo_connect.model.clock import Clock
+from propexo_connect.model.duration import Duration
 
 SCHEMA = "dbo"
 """Where tables lie whose name tells no schema."""

@@ -29,6 +29,13 @@ class Kind(StrEnum):
     BINARY = "binary"
 
 
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896
+"""0001-01-01 and 9999-12-31, in days from 1970-01-01: what dates and instants lie between."""
+
+DAY_US = 86_400_000_000
+"""Microseconds of a day."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldType:
     """A kind, with precision and scale where it is a decimal."""

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from propexo_connect.connection.duration import duration_text
 from propexo_connect.connection.parse import Connection
+from propexo_connect.model.duration import duration_text
 from propexo_connect.model.field import Field
 from propexo_connect.model.names import column_names
 from propexo_connect.model.stream import Axis, Filter, Stream, StreamPlan

@@ -10,7 +10,7 @@ from typing import cast
 import pyarrow as pa
 
 from propexo_connect.destinations.arrow import arrow_type
-from propexo_connect.model.field import FieldType, Kind
+from propexo_connect.model.field import DAY_US, FIRST_DAY, LAST_DAY, FieldType, Kind
 from propexo_connect.sync.compute import Values, pc
 
 _DECIMAL = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$"
@@ -20,10 +20,6 @@ _DOUBLE = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$"
 
 _EXACT_LENGTH = 16
 """A number of so many signs has at most 15 digits, which a double holds."""
-
-_DAY_US = 86_400_000_000
-_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
-"""0001-01-01 and 9999-12-31, in days from 1970-01-01."""
 
 _SHORTEST = {
     Kind.TIMESTAMP: len("2026-03-02T15:04:05Z"),
@@ -105,9 +101,9 @@ def _floats(values: Values) -> Values:
 def _in_range(values: Values) -> Values:
     """The values, proven to lie in the years 1 to 9999 where they are days or instants."""
     if pa.types.is_date32(values.type):
-        first, last, counted = _FIRST_DAY, _LAST_DAY, values.cast(pa.int32())
+        first, last, counted = FIRST_DAY, LAST_DAY, values.cast(pa.int32())
     elif pa.types.is_timestamp(values.type):
-        first, last = _FIRST_DAY * _DAY_US, (_LAST_DAY + 1) * _DAY_US - 1
+        first, last = FIRST_DAY * DAY_US, (LAST_DAY + 1) * DAY_US - 1
         counted = values.cast(pa.int64())
     else:
         return values

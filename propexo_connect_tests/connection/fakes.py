@@ -11,12 +11,12 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from propexo_connect.connection.duration import Duration
 from propexo_connect.connection.parse import Connection, parse_connection
 from propexo_connect.connectors.base import Connector, Source
 from propexo_connect.destinations.base import Destination, DestinationKind, Session
 from propexo_connect.model import field as types
 from propexo_connect.model.clock import Clock
+from propexo_connect.model.duration import Duration
 from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.stream import Filter, FilterDeclaration, FilterKind, Meaning, Stream
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from propexo_connect.connection.duration import duration_text, parse_duration, parse_size
+from propexo_connect.model.duration import duration_text, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(

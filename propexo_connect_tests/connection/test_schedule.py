@@ -155,7 +155,7 @@ def test_the_crons_of_an_interval_name_its_moments(minutes: int, name: str, star
 
 @pytest.mark.parametrize("text", ["5h", "48h", "10d", "11m"])
 def test_an_interval_that_makes_no_week_is_asked_for(text: str) -> None:
-    from propexo_connect.connection.duration import parse_duration
+    from propexo_connect.model.duration import parse_duration
 
     schedule = Schedule.every(parse_duration(text), "demo")
     assert schedule.needs_due_check
