@@ -113,11 +113,15 @@ def campaign(address: str, kills: int, seed: int) -> Tally:
 
 
 def _ahead(warehouse: Warehouse, population: Population, tally: Tally) -> int:
-    """Records that a complete tile claims and the table does not have."""
+    """Records that a complete tile claims and the table does not have.
+
+    The vendor stamps whole seconds, so a record made after a read may carry a time before the tile's end:
+    the second in which a tile ends is claimed by the next one, which asks from the start of that second.
+    """
     ahead = 0
     for stream in ("inspections", "work_orders"):
         claimed = warehouse.rows(
-            "select tile_start, tile_end, started_at from _propexo.windows "
+            "select tile_start, tile_end from _propexo.windows "
             f"where stream = '{stream}' and is_complete and reading = 'recurring'"
         )
         if not claimed:
@@ -125,7 +129,7 @@ def _ahead(warehouse: Warehouse, population: Population, tally: Tally) -> int:
         present = {str(key) for (key,) in warehouse.rows(f"select id from happyco.{stream}")}
         for key, record in population.truth(stream).items():
             created = datetime.fromisoformat(str(record["createdAt"]))
-            covered = any(start <= created < end for start, end, _ in claimed)
+            covered = any(start <= created < end.replace(microsecond=0) for start, end in claimed)
             if covered and str(key) not in present:
                 ahead += 1
                 tally.notes.append(f"{stream} {key} created {created} is covered and missing")
