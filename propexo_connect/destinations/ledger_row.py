@@ -10,8 +10,8 @@ from propexo_connect.destinations.dialect import Row
 from propexo_connect.destinations.state import WINDOW_VALUES, WINDOWS
 from propexo_connect.model.counts import Counts
 from propexo_connect.model.ledger import Reading, Window
-from propexo_connect.model.stream import FilterDeclaration, FilterKind
-from propexo_connect.model.tile import Bound, Request, Tile
+from propexo_connect.model.stream import FilterDeclaration, FilterKind, Meaning
+from propexo_connect.model.tile import Bound, Request, Stretch, Tile
 
 _COUNTS = ("read", "new", "changed", "unchanged", "superseded", "rejected")
 _METERS = ("bytes_read", "request_count", "page_count", "retry_count")
@@ -39,6 +39,8 @@ def row_of(window: Window, gathered: int) -> tuple[Any, ...]:
         **_split("tile_end", tile.end),
         **_split("requested_start", request.start),
         **_split("requested_end", request.end),
+        **_split("covered_start", window.covered.start),
+        **_split("covered_end", window.covered.end),
         "gathered": gathered,
         "reading": str(window.reading),
         "lane": window.reading.lane,
@@ -80,6 +82,7 @@ def window_of(row: Row) -> Window:
             values["zone"],
             timedelta(seconds=values["resolution_s"]),
         ),
+        covered=Stretch(_joined(values, "covered_start"), _joined(values, "covered_end")),
         declarations=tuple(_declaration(one) for one in parsed(values["declarations"])),
         counts=Counts(**{name: values[name] for name in _COUNTS}),
         **{name: values[name] for name in (*_PLAIN, *_METERS)},
@@ -122,5 +125,6 @@ def _declaration(given: dict[str, Any]) -> FilterDeclaration:
         field=given["field"],
         zone=given["zone"],
         note=given["note"],
+        meaning=None if given.get("meaning") is None else Meaning(given["meaning"]),
         **{name: None if span is None else timedelta(seconds=span) for name, span in spans.items()},
     )

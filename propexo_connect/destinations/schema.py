@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,8 +26,10 @@ from propexo_connect.destinations.state import (
     TABLES,
     VERSION,
     VERSIONS,
+    Migration,
     create,
     insert,
+    migrated,
     types_used,
 )
 from propexo_connect.model.errors import ConfigurationError, Defect, DestinationBusy, NoKey
@@ -64,7 +66,9 @@ def can_widen(before: FieldType, after: FieldType) -> bool:
     return before == after or after.kind in _WIDER[before.kind]
 
 
-def prepare(link: Link, version: int = VERSION, migrations: dict[int, tuple[str, ...]] | None = None) -> None:
+def prepare(
+    link: Link, version: int = VERSION, migrations: Mapping[int, tuple[Migration, ...]] | None = None
+) -> None:
     """Make `_propexo`, or bring it up to this version.
 
     Raises:
@@ -72,9 +76,9 @@ def prepare(link: Link, version: int = VERSION, migrations: dict[int, tuple[str,
     """
     steps = MIGRATIONS if migrations is None else migrations
     found = stored_version(link)
+    types = {given: link.dialect.column_type(given) for given in types_used()}
     if found is None:
         make_schema(link, SCHEMA)
-        types = {given: link.dialect.column_type(given) for given in types_used()}
         for table in TABLES:
             link.run(create(table, types))
         link.run(insert(VERSIONS), (version,))
@@ -88,8 +92,8 @@ def prepare(link: Link, version: int = VERSION, migrations: dict[int, tuple[str,
     for step in range(found, version):
         if step not in steps:
             raise Defect(f"nothing leads from version {step} of the schema {SCHEMA} to the next")
-        for statement in steps[step]:
-            link.run(statement)
+        for part in steps[step]:
+            link.run(migrated(part, types))
     if found < version:
         link.run(f"update {VERSIONS.sql} set version = $1", (version,))
 
@@ -122,6 +126,7 @@ def make_table(link: Link, step: Step, created_at: datetime, failpoint: Callable
         str(plan.mode),
         False,
         created_at,
+        None,
     )
     link.run(insert(STREAMS), row)
     failpoint("stream registered")

@@ -11,18 +11,8 @@ from propexo_connect.model.stream import Table
 
 SCHEMA = "_propexo"
 
-VERSION = 2
+VERSION = 3
 """Of the tables below; a destination with an older one is migrated, one with a newer one is refused."""
-
-MIGRATIONS: dict[int, tuple[str, ...]] = {
-    1: (
-        "create table _propexo.window_parts (connection text not null, stream text not null, "
-        "number bigint not null, parent text not null, is_complete boolean not null, "
-        "is_skipped boolean not null, problem text, page_count bigint not null, "
-        "record_count bigint not null, primary key (connection, stream, number, parent))",
-    ),
-}
-"""What leads from a version to the one after it: statements without parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +53,12 @@ STREAMS = StateTable(
         ("mode", TEXT),
         ("has_history", BOOLEAN),
         ("created_at", TIMESTAMP),
+        ("views?", JSON),
     ),
     key=("connection", "stream"),
     unique=("table_schema", "table_name"),
 )
-"""Whose a table is. `key`: the source fields, as a JSON array."""
+"""Whose a table is. `key`: the source fields, as a JSON array. `views`: what its views were made from."""
 
 COLUMNS = StateTable(
     "columns",
@@ -132,11 +123,17 @@ WINDOWS = StateTable(
         ("request_count", INTEGER),
         ("page_count", INTEGER),
         ("retry_count", INTEGER),
+        ("covered_start?", TIMESTAMP),
+        ("covered_end?", TIMESTAMP),
+        ("covered_start_value?", INTEGER),
+        ("covered_end_value?", INTEGER),
     ),
     key=("connection", "stream", "number"),
 )
 """The ledger: one row per commit, in the order of `number` within a stream.
 
+`covered_start`, `covered_end`: what a complete read proves of `filter_field`, narrower than what was asked
+for where a change of the clock makes a bound ambiguous; null is without limit.
 `gathered`: records that this part put aside for the swap of the mode `overwrite`; they are counted
 as read, new, changed and so on by the part that swaps them in.
 """
@@ -191,6 +188,25 @@ REJECTED_RECORDS = StateTable(
 TABLES = (STREAMS, COLUMNS, FENCES, WINDOWS, WINDOW_PARTS, SCHEMA_CHANGES, REJECTED_RECORDS, VERSIONS)
 """All of them; the version comes last, so that it stands only where all others do."""
 
+Migration = str | StateTable | tuple[StateTable, str]
+"""One piece of a way to the next version: a statement, a table to be made, or a table's new column by name."""
+
+MIGRATIONS: dict[int, tuple[Migration, ...]] = {
+    1: (WINDOW_PARTS,),
+    2: (
+        (WINDOWS, "covered_start"),
+        (WINDOWS, "covered_end"),
+        (WINDOWS, "covered_start_value"),
+        (WINDOWS, "covered_end_value"),
+        # Of a read from before, the tile is proven; of a whole one, everything.
+        "update _propexo.windows set covered_start = tile_start, covered_end = tile_end, "
+        "covered_start_value = tile_start_value, covered_end_value = tile_end_value "
+        "where filter_field is not null",
+        (STREAMS, "views"),
+    ),
+}
+"""What leads from a version to the one after it."""
+
 OF_STREAM = f"{quote('connection')} = $1 and {quote('stream')} = $2"
 """The condition that picks the rows of one stream."""
 
@@ -206,6 +222,17 @@ def create(given: StateTable, types: dict[FieldType, str]) -> str:
     if given.unique:
         lines.append(f"unique ({listed(given.unique)})")
     return f"create table {given.sql} ({', '.join(lines)})"
+
+
+def migrated(given: Migration, types: dict[FieldType, str]) -> str:
+    """The statement of one piece of a migration."""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, StateTable):
+        return create(given, types)
+    table, name = given
+    kind = next(kind for column, kind in table.columns if column.rstrip("?") == name)
+    return f"alter table {table.sql} add column {quote(name)} {types[kind]}"
 
 
 def types_used() -> frozenset[FieldType]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from propexo_connect.model.counts import Counts
 from propexo_connect.model.stream import FilterDeclaration
-from propexo_connect.model.tile import Request, Tile
+from propexo_connect.model.tile import EVERYTHING, Request, Stretch, Tile
 
 
 class Reading(StrEnum):
@@ -68,6 +68,7 @@ class Window:
         position: where the source may be taken up again after this part, None when it cannot.
         read_started_at: when the first part of this read began; a resumed read keeps the older one.
         started_at: start of the sync, which becomes the records' `last_seen`.
+        covered: what the read proves of the filter's field once it is complete.
         parts: the parents whose reading ended with this part, where a stream is read through parents.
     """
 
@@ -86,6 +87,7 @@ class Window:
     started_at: datetime
     read_started_at: datetime
     finished_at: datetime
+    covered: Stretch = EVERYTHING
     position: str | None = None
     counts: Counts = field(default_factory=Counts)
     bytes_read: int = 0

@@ -39,6 +39,11 @@ def snake_case(name: str) -> str:
     return text if len(text.encode()) <= MAX_BYTES else _suffixed(text, name)
 
 
+def fitted(name: str) -> str:
+    """A name that is safe already, cut to what each destination holds; an over-long one ends in its hash."""
+    return name if len(name.encode()) <= MAX_BYTES else _suffixed(name, name)
+
+
 def column_names(fields: Iterable[str], stored: Mapping[str, str]) -> dict[str, str]:
     """Columns for source fields; what is stored stays, whatever comes later.
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from propexo_connect.model.field import Field
+from propexo_connect.model.names import fitted
 
 NO_TIME = timedelta(0)
 
@@ -39,6 +40,7 @@ class Filter:
         lag: how far a tile's end stays behind the start of the sync.
         full_every: the longest time between two reads of the whole, None for never.
         lookback_values: the same as `lookback`, on an integer axis.
+        of_parent: the field is the parent's, so that no value of the record tells whether a read covers it.
     """
 
     field: str
@@ -54,6 +56,7 @@ class Filter:
     lag: timedelta = NO_TIME
     full_every: timedelta | None = None
     lookback_values: int = 0
+    of_parent: bool = False
 
 
 class FilterKind(StrEnum):
@@ -77,6 +80,8 @@ class FilterDeclaration:
     resolution: timedelta | None = None
     zone: str = "UTC"
     note: str = ""
+    meaning: Meaning | None = None
+    """Of an explicit filter: what its field tells about a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +122,40 @@ class Stream:
 
     def declarations(self) -> tuple[FilterDeclaration, ...]:
         """Every filter that a windowed read of the stream passes through."""
-        if self.filter is None:
+        given = self.filter
+        if given is None:
             return self.hides
+        field = "" if given.of_parent else given.field
         explicit = FilterDeclaration(
-            FilterKind.EXPLICIT, self.filter.field, None, self.filter.resolution, self.filter.zone
+            FilterKind.EXPLICIT, field, None, given.resolution, given.zone, meaning=given.meaning
         )
-        return (explicit, *self.hides)
+        if given.horizon is None:
+            return (explicit, *self.hides)
+        answered = FilterDeclaration(
+            FilterKind.IMPLICIT, field, given.horizon, given.resolution, given.zone, "how far back it answers"
+        )
+        return (explicit, answered, *self.hides)
+
+
+@dataclass(frozen=True, slots=True)
+class AbsencePolicy:
+    """When a record that reads should have returned is presumed deleted (SEMANTICS §5).
+
+    Both must hold, where both are given; at least one read must have covered the record.
+
+    Args:
+        covered_absences: how many complete reads covered the record since it was last seen.
+        unseen_for: how long after it was last seen the latest of them was.
+        is_default: nobody has chosen it; then it presumes nothing of a stream whose vendor hides records by
+            their state, because there a live record may be missing for good.
+        guard_share: more than this share of the records, missed by one read for the first time, is taken for
+            a fault of the source: none of them is presumed deleted.
+    """
+
+    covered_absences: int | None = 3
+    unseen_for: timedelta | None = timedelta(days=30)
+    is_default: bool = True
+    guard_share: float = 0.2
 
 
 class Mode(StrEnum):
@@ -156,8 +189,8 @@ class Table:
         return f"{self.schema}.{self.name}"
 
     def beside(self, suffix: str) -> "Table":
-        """A companion table in the same schema."""
-        return replace(self, name=f"{self.name}__{suffix}")
+        """A companion table or view in the same schema."""
+        return replace(self, name=fitted(f"{self.name}__{suffix}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +214,7 @@ class StreamPlan:
     excluded: frozenset[str] = frozenset()
     initial_window: timedelta = timedelta(days=30)
     allow_empty: bool = False
+    absence: AbsencePolicy = AbsencePolicy()
 
     @property
     def where(self) -> str:

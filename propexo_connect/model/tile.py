@@ -45,6 +45,17 @@ class Request:
 WHOLE = Request(None, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What a complete read proves: values of the filter's field in `[start, end)`; None is without limit."""
+
+    start: Bound | None
+    end: Bound | None
+
+
+EVERYTHING = Stretch(None, None)
+
+
 def widen(tile: Tile, given: Filter) -> Request:
     """What to ask so that no record of the tile is missed.
 
@@ -64,6 +75,24 @@ def widen(tile: Tile, given: Filter) -> Request:
         end = ceil_to(tile.end, given.resolution, zone)
         end += _offset_change_near(end, zone)
     return Request(start, end, given.zone, given.resolution)
+
+
+def covered(tile: Tile, given: Filter) -> Stretch:
+    """What a complete read of a tile proves of the filter's field.
+
+    What is asked for, but without what `widen` adds near a change of the zone's offset: there the source may
+    take an ambiguous bound for the later or the earlier hour, so that hour is asked for and proves nothing.
+    """
+    if given.axis is Axis.INTEGER:
+        request = widen(tile, given)
+        return Stretch(request.start, request.end)
+    zone = ZoneInfo(given.zone)
+    start = end = None
+    if given.lower and isinstance(tile.start, datetime):
+        start = floor_to(tile.start - given.lookback, given.resolution, zone)
+    if given.upper and isinstance(tile.end, datetime):
+        end = ceil_to(tile.end, given.resolution, zone)
+    return Stretch(start, end)
 
 
 def floor_to(instant: datetime, resolution: timedelta, zone: ZoneInfo) -> datetime:

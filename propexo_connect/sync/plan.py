@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.ledger import Progress, Reading
 from propexo_connect.model.stream import Axis, Filter, Mode, StreamPlan
-from propexo_connect.model.tile import WHOLE, Bound, Request, Tile, cut, widen
+from propexo_connect.model.tile import EVERYTHING, WHOLE, Bound, Request, Stretch, Tile, covered, cut, widen
 from propexo_connect.sync.result import SyncOrder
 
 BACKSYNC_CHUNK = timedelta(days=30)
@@ -22,6 +22,7 @@ class Assignment:
     """One tile to be read and proven, and what to ask for it.
 
     Args:
+        covered: what the tile proves of the filter's field once it is read to its end.
         position: where the source is to be taken up, None from the start; `part` counts on from there.
         read_started_at: when the read that is taken up began, None for a new one.
     """
@@ -29,6 +30,7 @@ class Assignment:
     reading: Reading
     tile: Tile
     request: Request
+    covered: Stretch = EVERYTHING
     part: int = 0
     position: str | None = None
     read_started_at: datetime | None = None
@@ -91,7 +93,11 @@ def _recurring(
         yield Assignment(Reading.FULL, tile, WHOLE)
         return
     for step in cut(tile, _narrower(given.widest, step_span)):
-        yield Assignment(Reading.RECURRING, step, widen(step, given))
+        yield _asked(Reading.RECURRING, step, given)
+
+
+def _asked(reading: Reading, tile: Tile, given: Filter) -> Assignment:
+    return Assignment(reading, tile, widen(tile, given), covered(tile, given))
 
 
 def _carries_on(plan: StreamPlan, order: SyncOrder, progress: Progress) -> bool:
@@ -108,7 +114,13 @@ def _resumed(plan: StreamPlan, progress: Progress, started_at: datetime) -> Assi
     if started_at - last.read_started_at > RESUMABLE_FOR or last.tile.start != progress.watermark:
         return None
     return Assignment(
-        last.reading, last.tile, last.request, last.part + 1, last.position, last.read_started_at
+        last.reading,
+        last.tile,
+        last.request,
+        last.covered,
+        last.part + 1,
+        last.position,
+        last.read_started_at,
     )
 
 
@@ -134,7 +146,7 @@ def _backsync(
     while end > order.start:
         tile = Tile(max(order.start, end - chunk), end)
         for step in reversed(list(cut(tile, given.widest))):
-            yield Assignment(Reading.BACKSYNC, step, widen(step, given))
+            yield _asked(Reading.BACKSYNC, step, given)
         end = max(order.start, end - chunk)
 
 
@@ -145,7 +157,7 @@ def _repull(plan: StreamPlan, order: SyncOrder, step_span: timedelta | None) -> 
             "a re-pull needs a start before its end", where=plan.where, expected="both as instants"
         )
     for step in cut(Tile(order.start, order.end), _narrower(given.widest, step_span)):
-        yield Assignment(Reading.REPULL, step, widen(step, given))
+        yield _asked(Reading.REPULL, step, given)
 
 
 def _time_filter(plan: StreamPlan, reading: str) -> Filter:

@@ -149,6 +149,7 @@ class Attempt:
             reading=assignment.reading,
             tile=assignment.tile,
             request=assignment.request,
+            covered=assignment.covered,
             filter_field=None
             if assignment.request.is_whole or stream.filter is None
             else stream.filter.field,

@@ -55,7 +55,8 @@ def filter_of(api: Api, spec: ApiStream, names: Names) -> Filter | None:
     """What the stream can be asked for: by its own request, by the one for changes, or through its parent."""
     above = spec.fan_out
     if spec.filter is None and spec.changes is None and above is not None and (above.changed or spec.nested):
-        return filter_of(api, api.stream(above.stream), names)
+        inherited = filter_of(api, api.stream(above.stream), names)
+        return None if inherited is None else replace(inherited, of_parent=True)
     given: AnyFilter | None = spec.changes.filter if spec.changes is not None else spec.filter
     if given is None:
         return None
