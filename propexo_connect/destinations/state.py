@@ -189,7 +189,7 @@ TABLES = (STREAMS, COLUMNS, FENCES, WINDOWS, WINDOW_PARTS, SCHEMA_CHANGES, REJEC
 """All of them; the version comes last, so that it stands only where all others do."""
 
 Migration = str | StateTable | tuple[StateTable, str]
-"""One piece of the way to the next version: a statement, a table to be made, or a table and its new column."""
+"""A piece of the way to the next version: a statement, a table to be made, or a table and its new column."""
 
 MIGRATIONS: dict[int, tuple[Migration, ...]] = {
     1: (WINDOW_PARTS,),
