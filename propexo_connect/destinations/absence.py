@@ -279,7 +279,7 @@ def _instants(column: str, kind: Kind, zone: str) -> tuple[str, str, str]:
 
 
 def _margin(one: FilterDeclaration) -> timedelta:
-    """How much narrower than declared a rolling filter is taken: its grain, and an hour for changed clocks."""
+    """How much narrower than declared a rolling filter is taken: its grain, and an hour as clocks change."""
     grain = one.resolution or timedelta(0)
     return grain + timedelta(seconds=_HOUR_S) if grain >= timedelta(seconds=_HOUR_S) else grain
 
