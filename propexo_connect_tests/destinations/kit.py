@@ -136,6 +136,8 @@ class Sync:
             fence=self.fence,
             started_at=self.started_at,
             read_started_at=changes.pop("read_started_at", self.started_at),
+            first_started_at=changes.pop("first_started_at", self.started_at),
+            is_skipping=changes.pop("is_skipping", False),
             finished_at=self.started_at,
             position=changes.pop("position", None),
             parts=tuple[Part, ...](changes.pop("parts", ())),

@@ -1,14 +1,14 @@
 """The views beside a table: which records were covered and missing, and what the policy presumes."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.field import DATE, INTEGER, TEXT
-from propexo_connect.model.ledger import Part, Reading
+from propexo_connect.model.ledger import Reading
 from propexo_connect.model.stream import (
     AbsencePolicy,
     Filter,
@@ -169,14 +169,14 @@ def test_a_filter_without_a_field_covers_nothing(bench: Bench) -> None:
 
 def test_a_read_that_skipped_a_parent_covers_nothing(bench: Bench) -> None:
     full(bench, 0, ALL)
-    full(bench, 1, SOME, parts=[Part("p1", problem="it is withheld", is_skipped=True)])
+    full(bench, 1, SOME, is_skipping=True)
     assert verdicts(bench)[2] == ("not_covered", 0)
 
 
 def test_a_read_counts_from_the_sync_that_began_it(bench: Bench) -> None:
     """The first part of a read that was taken up again had returned the record."""
     full(bench, 0, ALL, is_complete=False, position="1")
-    full(bench, 1, (), read_started_at=NOON)
+    full(bench, 1, (), read_started_at=NOON, first_started_at=NOON)
     assert verdicts(bench) == {1: ("present", 0), 2: ("present", 0)}
 
 
@@ -193,7 +193,7 @@ def test_a_date_is_covered_when_its_whole_day_is(bench: Bench) -> None:
     layout = layout_of(("id",), id=INTEGER, updatedAt=DATE)
     given = Filter("updatedAt", Meaning.CREATED, resolution=DAY, zone="America/New_York")
     plan = filtered(given)
-    days = [{"id": day, "updatedAt": datetime(2026, 3, day).date()} for day in (6, 7, 8, 9)]
+    days = [{"id": day, "updatedAt": date(2026, 3, day)} for day in (6, 7, 8, 9)]
     bench.sync(plan, 0, reading=Reading.FULL, layout=layout).commit(days)
     # The clocks of New York change on 8 March 2026: that day has 23 hours.
     covered = Stretch(
