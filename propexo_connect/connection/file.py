@@ -158,7 +158,7 @@ class WrittenFilter(Written):
 
 def _read_absence(value: object) -> object:
     if value == "never":
-        return {"never": "true"}
+        return NeverPresumed.model_construct()
     if isinstance(value, str):
         raise fault(quoted(value), "`never`, or a mapping of `covered_absences` and `unseen_for`")
     return value
@@ -181,9 +181,10 @@ class WrittenAbsence(Written):
         description="One read that misses more than this share of the records at once marks none of them. "
         "Default: 20%.",
     )
-    never: Annotated[bool, Field(exclude=True)] = Field(
-        False, description="Presume nothing; the same as the word `never`."
-    )
+
+
+class NeverPresumed(WrittenAbsence):
+    """The word `never`."""
 
 
 Absence = Annotated[

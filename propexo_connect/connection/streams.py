@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from propexo_connect.connection.document import Document, FieldPath
 from propexo_connect.connection.file import (
     EVERY_STREAM,
+    NeverPresumed,
     WrittenAbsence,
     WrittenConnection,
     WrittenFilter,
@@ -275,7 +276,11 @@ def _policy(written: WrittenAbsence | None) -> AbsencePolicy:
     if written is None:
         return AbsencePolicy()
     share = AbsencePolicy().guard_share if written.guard_share is None else written.guard_share
-    if written.covered_absences is None and written.unseen_for is None and not written.never:
+    if (
+        written.covered_absences is None
+        and written.unseen_for is None
+        and not isinstance(written, NeverPresumed)
+    ):
         return AbsencePolicy(guard_share=share)
     return AbsencePolicy(written.covered_absences, written.unseen_for, is_default=False, guard_share=share)
 
