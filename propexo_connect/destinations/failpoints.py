@@ -45,7 +45,6 @@ FAILPOINTS = (
     "ledger written",
     "parts written",
     "views made",
-    "summary made",
     "fence held",
     "committed",
 )
