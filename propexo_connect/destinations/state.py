@@ -131,6 +131,7 @@ WINDOWS = StateTable(
         ("covered_end_value?", INTEGER),
         ("first_started_at?", TIMESTAMP),
         ("is_skipping?", BOOLEAN),
+        ("is_last?", BOOLEAN),
     ),
     key=("connection", "stream", "number"),
 )
@@ -142,6 +143,7 @@ for where a change of the clock makes a bound ambiguous; null is without limit.
 over a parent so far.
 `gathered`: records that this part put aside for the swap of the mode `overwrite`; they are counted
 as read, new, changed and so on by the part that swaps them in.
+`is_last`: the sync came to the end of the stream that it had set itself; its other rows lead there.
 """
 
 WINDOW_PARTS = StateTable(
@@ -191,7 +193,77 @@ REJECTED_RECORDS = StateTable(
     ),
 )
 
-TABLES = (STREAMS, COLUMNS, FENCES, WINDOWS, WINDOW_PARTS, SCHEMA_CHANGES, REJECTED_RECORDS, VERSIONS)
+OUTBOX = StateTable(
+    "outbox",
+    (
+        ("id", TEXT),
+        ("connection", TEXT),
+        ("stream?", TEXT),
+        ("event", TEXT),
+        ("key?", TEXT),
+        ("occurred_at", TIMESTAMP),
+        ("sync_id", TEXT),
+        ("endpoints", JSON),
+        ("payload", JSON),
+    ),
+    key=("id",),
+)
+"""What happened and somebody wants to hear of, written with the data it tells of.
+
+`endpoints`: the names of those who want it, as a JSON array, fixed when it was written: an endpoint that
+is added later gets no old events, and one that pauses misses none. `key`: the record's key as a JSON
+object, as in a stream's history. `payload`: the `data` of the body that is sent.
+"""
+
+DELIVERIES = StateTable(
+    "deliveries",
+    (
+        ("event_id", TEXT),
+        ("endpoint", TEXT),
+        ("number", INTEGER),
+        ("state", TEXT),
+        ("attempts", INTEGER),
+        ("next_at?", TIMESTAMP),
+        ("created_at", TIMESTAMP),
+        ("delivered_at?", TIMESTAMP),
+        ("status?", INTEGER),
+        ("problem?", TEXT),
+    ),
+    key=("event_id", "endpoint", "number"),
+)
+"""The duty to bring one event to one endpoint: `pending`, `delivered` or `dead`. A replay is a new one,
+with the next `number` after 0. `status` and `problem` are those of the latest attempt.
+"""
+
+DELIVERY_LOG = StateTable(
+    "delivery_log",
+    (
+        ("event_id", TEXT),
+        ("endpoint", TEXT),
+        ("number", INTEGER),
+        ("attempt", INTEGER),
+        ("tried_at", TIMESTAMP),
+        ("status?", INTEGER),
+        ("duration_ms", INTEGER),
+        ("problem?", TEXT),
+    ),
+    key=("event_id", "endpoint", "number", "attempt"),
+)
+"""Every attempt of every delivery, from 1."""
+
+TABLES = (
+    STREAMS,
+    COLUMNS,
+    FENCES,
+    WINDOWS,
+    WINDOW_PARTS,
+    SCHEMA_CHANGES,
+    REJECTED_RECORDS,
+    OUTBOX,
+    DELIVERIES,
+    DELIVERY_LOG,
+    VERSIONS,
+)
 """All of them; the version comes last, so that it stands only where all others do."""
 
 Migration = str | StateTable | tuple[StateTable, str]
@@ -218,6 +290,12 @@ MIGRATIONS: dict[int, tuple[Migration, ...]] = {
         (STREAMS, "views"),
         (STREAMS, "is_summarised"),
         "update _propexo.streams set is_summarised = false",
+        (WINDOWS, "is_last"),
+        # Every sync from before counts as one that came to its end: no stream is to be new again.
+        "update _propexo.windows set is_last = is_complete",
+        OUTBOX,
+        DELIVERIES,
+        DELIVERY_LOG,
     ),
 }
 """What leads from a version to the one after it."""
@@ -311,9 +389,9 @@ OF_STREAMS = f"{quote('connection')} = $1 and {quote('stream')} = any(cast($2 as
 def progress(*, is_integer: bool) -> str:
     """The query for where streams stand; `$3` is the lane.
 
-    Its rows: stream, watermark, oldest, first_synced_at, last_full_at. For oldest the tiles are walked from
-    the newest end back, and the first gap ends the walk; a tile without a start reaches back without limit
-    and answers with null. A stream without a complete row has none.
+    Its rows: stream, watermark, oldest, first_synced_at, last_full_at, is_synced. For oldest the tiles are
+    walked from the newest end back, and the first gap ends the walk; a tile without a start reaches back
+    without limit and answers with null. A stream without a complete row has none.
     """
     start, end = ("tile_start_value", "tile_end_value") if is_integer else ("tile_start", "tile_end")
     lowest = str(-(2**63)) if is_integer else "cast('-infinity' as timestamptz)"
@@ -336,10 +414,11 @@ with complete as (
   select stream,
     max({end}) filter (where reading in ('recurring', 'full')) as watermark,
     min(started_at) filter (where reading in ('recurring', 'full')) as first_synced_at,
-    max(read_started_at) filter (where reading = 'full') as last_full_at
+    max(read_started_at) filter (where reading = 'full') as last_full_at,
+    coalesce(bool_or(is_last) filter (where reading in ('recurring', 'full')), false) as is_synced
   from complete group by stream
 )
-select m.stream, m.watermark, r.oldest, m.first_synced_at, m.last_full_at
+select m.stream, m.watermark, r.oldest, m.first_synced_at, m.last_full_at, m.is_synced
 from marks m left join reached r on r.stream = m.stream
 """
 

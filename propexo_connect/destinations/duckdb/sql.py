@@ -38,6 +38,12 @@ class DuckDBDialect:
     def as_json(self, expression: str) -> str:
         return f"cast({expression} as JSON)"
 
+    def json_length(self, expression: str) -> str:
+        return f"json_array_length({expression})"
+
+    def sha256(self, expression: str) -> str:
+        return f"sha256({expression})"
+
     def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
         return types.converted(expression, before, after)
 

@@ -10,7 +10,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import conninfo
 
-from propexo_connect.destinations import failpoints, recall
+from propexo_connect.destinations import failpoints, outbox, recall
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
@@ -26,6 +26,7 @@ from propexo_connect.destinations.state import VERSION
 from propexo_connect.destinations.views import summarise
 from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.errors import ConfigurationError
+from propexo_connect.model.event import Notice
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import StreamPlan, Table
@@ -190,6 +191,17 @@ class PostgresSession:
     def equation_faults(self, plan: StreamPlan) -> int:
         with self._transaction(plan) as link:
             return recall.equation_faults(link, plan)
+
+    def emit(self, notices: Sequence[Notice]) -> None:
+        with self._transaction() as link:
+            outbox.write_notices(link, notices)
+            link.connection.commit()
+
+    def prune_outbox(self, now: datetime) -> int:
+        with self._transaction() as link:
+            pruned = outbox.prune(link, now)
+            link.connection.commit()
+            return pruned
 
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
         with self._transaction(plan) as link:
