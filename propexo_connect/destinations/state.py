@@ -78,10 +78,11 @@ COLUMNS = StateTable(
 
 FENCES = StateTable(
     "fences",
-    (("connection", TEXT), ("stream", TEXT), ("lane", TEXT), ("number", INTEGER)),
+    (("connection", TEXT), ("stream", TEXT), ("lane", TEXT), ("number", INTEGER), ("purges?", INTEGER)),
     key=("connection", "stream", "lane"),
 )
-"""The newest holder of each lane."""
+"""The newest holder of each lane. `purges`: how many purges met the stream; a commit that one came in
+between of is not valid, since it may hold what was purged."""
 
 WINDOWS = StateTable(
     "windows",
@@ -185,7 +186,50 @@ REJECTED_RECORDS = StateTable(
     ),
 )
 
-TABLES = (STREAMS, COLUMNS, FENCES, WINDOWS, WINDOW_PARTS, SCHEMA_CHANGES, REJECTED_RECORDS, VERSIONS)
+PURGES = StateTable(
+    "purges",
+    (
+        ("id", TEXT),
+        ("requested_at", TIMESTAMP),
+        ("connection", TEXT),
+        ("streams", JSON),
+        ("kind", TEXT),
+        ("keyed_hash", TEXT),
+        ("key_id", TEXT),
+        ("fields", JSON),
+        ("ignores_case", BOOLEAN),
+        ("reason", TEXT),
+        ("requested_by", TEXT),
+        ("counts", JSON),
+        ("is_suppressed", BOOLEAN),
+        ("lifted_at?", TIMESTAMP),
+        ("lifted_by?", TEXT),
+    ),
+    key=("id",),
+)
+"""What was purged, when, and why; never the value. `keyed_hash`: made with a key that is not in the
+destination, and that `key_id` tells from others. `fields`: where an identifier was looked for; none: everywhere.
+`counts`: by stream and table, how many rows."""
+
+SUPPRESSED = StateTable(
+    "suppressed",
+    (("connection", TEXT), ("stream", TEXT), ("keyed_hash", TEXT), ("purge_id", TEXT), ("since", TIMESTAMP)),
+    key=("connection", "stream", "keyed_hash", "purge_id"),
+)
+"""What later syncs must not bring back."""
+
+TABLES = (
+    STREAMS,
+    COLUMNS,
+    FENCES,
+    WINDOWS,
+    WINDOW_PARTS,
+    SCHEMA_CHANGES,
+    REJECTED_RECORDS,
+    PURGES,
+    SUPPRESSED,
+    VERSIONS,
+)
 """All of them; the version comes last, so that it stands only where all others do."""
 
 Migration = str | StateTable | tuple[StateTable, str]
@@ -203,6 +247,9 @@ MIGRATIONS: dict[int, tuple[Migration, ...]] = {
         "covered_start_value = tile_start_value, covered_end_value = tile_end_value "
         "where filter_field is not null",
         (STREAMS, "views"),
+        (FENCES, "purges"),
+        PURGES,
+        SUPPRESSED,
     ),
 }
 """What leads from a version to the one after it."""
@@ -255,9 +302,14 @@ def select(given: StateTable, names: tuple[str, ...] = ()) -> str:
     return f"select {listed(names or given.names)} from {given.sql} where {OF_STREAM}"
 
 
-READ_FENCE = f"select {quote('number')} from {FENCES.sql} where {OF_STREAM} and {quote('lane')} = $3"
+READ_FENCE = (
+    f"select {quote('number')}, coalesce({quote('purges')}, 0), exists (select 1 from {SUPPRESSED.sql} s "
+    f"where s.connection = $1 and s.stream = $2) from {FENCES.sql} where {OF_STREAM} and {quote('lane')} = $3"
+)
+"""Who holds the lane, how many purges met the stream, and whether records of it are suppressed."""
+
 TAKE_FENCES = (
-    f"insert into {FENCES.sql} ({listed(FENCES.names)}) select $1, s, $3, 1 "
+    f"insert into {FENCES.sql} ({listed(FENCES.key)}, {quote('number')}) select $1, s, $3, 1 "
     f"from (select unnest(cast($2 as text[])) as s) q order by s "
     f"on conflict ({listed(FENCES.key)}) do update "
     f"set {quote('number')} = {FENCES.name}.{quote('number')} + 1 "
@@ -267,9 +319,10 @@ TAKE_FENCES = (
 
 HOLD_FENCE = (
     f"update {FENCES.sql} set {quote('number')} = {quote('number')} "
-    f"where {OF_STREAM} and {quote('lane')} = $3 and {quote('number')} = $4"
+    f"where {OF_STREAM} and {quote('lane')} = $3 and {quote('number')} = $4 and coalesce({quote('purges')}, 0) = $5"
 )
-"""Writes the fence's row without changing it: affects none, or fails, once a newer sync holds the lane."""
+"""Writes the fence's row without changing it: affects none, or fails, once a newer sync holds the lane or a
+purge met the stream."""
 
 WINDOW_VALUES = tuple(name for name in WINDOWS.names if name != "number")
 """The columns of a ledger row that come from the window; its number is the stream's next."""

@@ -70,6 +70,7 @@ class Window:
         started_at: start of the sync, which becomes the records' `last_seen`.
         covered: what the read proves of the filter's field once it is complete.
         parts: the parents whose reading ended with this part, where a stream is read through parents.
+        suppressed: how many of the rejected records were dropped because a purge suppresses them; not in the row.
     """
 
     connection: str
@@ -95,6 +96,7 @@ class Window:
     page_count: int = 0
     retry_count: int = 0
     parts: tuple[Part, ...] = ()
+    suppressed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """DuckDB's words where the destinations' SQL differs."""
 
+from collections.abc import Callable
+
 from propexo_connect.destinations.dialect import Capabilities
 from propexo_connect.destinations.duckdb import types
 from propexo_connect.destinations.duckdb.capabilities import CAPABILITIES
@@ -36,6 +38,14 @@ class DuckDBDialect:
 
     def as_json(self, expression: str) -> str:
         return f"cast({expression} as JSON)"
+
+    def json_holds(self, expression: str, wanted: str, fold: Callable[[str], str]) -> str:
+        text = fold("e.atom ->> '$'")
+        # Members of an array have their place for a key, and a full key that ends in a bracket.
+        return (
+            f"exists (select 1 from json_tree({expression}) e where (e.type = 'VARCHAR' and {text} = {wanted}) "
+            f"or ({fold('e.key')} = {wanted} and not ends_with(e.fullkey, ']')))"
+        )
 
     def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
         return types.converted(expression, before, after)
