@@ -35,9 +35,9 @@ class HashKey:
             secret = path.read_bytes()
         except OSError:
             raise ConfigurationError(
-                f"the key of purges, {path}, is missing or cannot be read, and records are suppressed by it",
-                remedy="Bring the file back from a backup. If it is lost, lift the suppressions "
-                "(`propexo-connect purge CONNECTION --lift ID`) and purge again; until then nothing is stored.",
+                f"the key of purges, {path}, is missing or cannot be read, and records are suppressed",
+                remedy="Nothing is stored until it is back: bring the file back from a backup. If it is lost, lift "
+                "the suppressions (`propexo-connect purge CONNECTION --lift ID`) and purge again.",
             ) from None
         return cls(_proven(secret, path))
 

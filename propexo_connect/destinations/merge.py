@@ -440,7 +440,9 @@ def _object(pieces: list[str]) -> str:
 def key_text(dialect: Dialect, layout: Layout, alias: str) -> str:
     """The key of a row of a stream's table, as the history and the outbox have it: a JSON object in text."""
     keys = [layout.column(field) for field in layout.key]
-    values = [(column, dialect.json_text(f"{alias}.{quote(column.name)}", column.type.kind)) for column in keys]
+    values = [
+        (column, dialect.json_text(f"{alias}.{quote(column.name)}", column.type.kind)) for column in keys
+    ]
     return _object([f"{_literal(column.name)} || coalesce({value}, 'null')" for column, value in values])
 
 

@@ -208,8 +208,8 @@ PURGES = StateTable(
     key=("id",),
 )
 """What was purged, when, and why; never the value. `keyed_hash`: made with a key that is not in the
-destination, and that `key_id` tells from others. `fields`: where an identifier was looked for; none: everywhere.
-`counts`: by stream and table, how many rows."""
+destination, and that `key_id` tells from others. `fields`: where an identifier was looked for, everywhere
+where there are none. `counts`: by stream and table, how many rows."""
 
 SUPPRESSED = StateTable(
     "suppressed",
@@ -383,7 +383,8 @@ TAKE_FENCES = (
 
 HOLD_FENCE = (
     f"update {FENCES.sql} set {quote('number')} = {quote('number')} "
-    f"where {OF_STREAM} and {quote('lane')} = $3 and {quote('number')} = $4 and coalesce({quote('purges')}, 0) = $5"
+    f"where {OF_STREAM} and {quote('lane')} = $3 and {quote('number')} = $4 "
+    f"and coalesce({quote('purges')}, 0) = $5"
 )
 """Writes the fence's row without changing it: affects none, or fails, once a newer sync holds the lane or a
 purge met the stream."""

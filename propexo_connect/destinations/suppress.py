@@ -7,10 +7,10 @@ without suppressions never come here.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from operator import or_
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from propexo_connect.destinations.arrow import META
 from propexo_connect.destinations.base import Step
@@ -78,8 +78,8 @@ def without_suppressed(link: Link, step: Step, key: HashKey) -> tuple[Step, int]
             found.keys.add(keyed_hash)
         else:
             found.identifiers.setdefault((tuple(parsed(fields)), ignores_case), set()).add(keyed_hash)
-    drops = pc.invert(_suppressed_records(step, found))
-    kept = step.records.filter(drops)
+    hits = _suppressed_records(step, found)
+    kept = step.records.filter(pa.array([not hit for hit in hits], pa.bool_()))
     stays = [not _is_suppressed_raw(text, step.layout, found) for text in step.rejected["record"].to_pylist()]
     rejected = step.rejected.filter(pa.array(stays, pa.bool_()))
     count = step.records.num_rows + step.rejected.num_rows - kept.num_rows - rejected.num_rows
@@ -110,19 +110,19 @@ def source_fields(layout: Layout, named: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(fields.get(name, name) for name in named)
 
 
-def _suppressed_records(step: Step, found: _Suppressions) -> pa.ChunkedArray | pa.Array:
+def _suppressed_records(step: Step, found: _Suppressions) -> list[bool]:
     """For each record whether it is suppressed."""
     count = step.records.num_rows
-    hits: Any = pa.array([False] * count, pa.bool_())
+    hits = [False] * count
     if found.keys and step.layout.key and count:
         columns = [step.records.column(name).to_pylist() for name in step.layout.key_columns]
         rows = zip(*columns, strict=True)
-        keyed = [found.has_key(_key_of(step.layout, values)) for values in rows]
-        hits = pc.or_(hits, pa.array(keyed, pa.bool_()))
+        hits = [found.has_key(_key_of(step.layout, values)) for values in rows]
     for way in found.identifiers:
         for column in searched(step.layout, way[0]):
-            hits = pc.or_(hits, _holding(step.records.column(column.name), column.type.kind, way, found))
-        hits = pc.or_(hits, _holding_meta(step.records.column(META), step.layout, way, found))
+            held = _holding(step.records.column(column.name), column.type.kind, way, found)
+            hits = list(map(or_, hits, held))
+        hits = list(map(or_, hits, _holding_meta(step.records.column(META), step.layout, way, found)))
     return hits
 
 
@@ -141,14 +141,15 @@ def _cell_text(value: Any, kind: Kind) -> str:
     return canonical(value) or ""
 
 
-def _holding(values: pa.ChunkedArray, kind: Kind, way: Way, found: _Suppressions) -> Any:
+def _holding(values: pa.ChunkedArray, kind: Kind, way: Way, found: _Suppressions) -> list[bool]:
     """For each cell whether it holds a suppressed identifier; each distinct value is hashed once."""
-    distinct = values.unique()
-    hits = [
-        value is not None and any(found.has(way, text) for text in _texts_of(value, kind))
-        for value in distinct.to_pylist()
-    ]
-    return pc.is_in(values, value_set=distinct.filter(pa.array(hits, pa.bool_())))
+    cells = values.to_pylist()
+    holding = {
+        value
+        for value in set(cells)
+        if value is not None and any(found.has(way, text) for text in _texts_of(value, kind))
+    }
+    return [value in holding for value in cells]
 
 
 def _texts_of(value: Any, kind: Kind) -> Iterator[str]:
@@ -158,16 +159,13 @@ def _texts_of(value: Any, kind: Kind) -> Iterator[str]:
         yield canonical(value) or ""
 
 
-def _holding_meta(values: pa.ChunkedArray, layout: Layout, way: Way, found: _Suppressions) -> Any:
+def _holding_meta(values: pa.ChunkedArray, layout: Layout, way: Way, found: _Suppressions) -> list[bool]:
     """The same of what did not fit into columns."""
     fields = source_fields(layout, way[0])
-    return pa.array(
-        [
-            text is not None and any(found.has(way, part) for part in meta_strings(json.loads(text), fields))
-            for text in values.to_pylist()
-        ],
-        pa.bool_(),
-    )
+    return [
+        text is not None and any(found.has(way, part) for part in meta_strings(json.loads(text), fields))
+        for text in values.to_pylist()
+    ]
 
 
 def meta_strings(meta: Any, fields: tuple[str, ...]) -> Iterator[str]:
@@ -196,7 +194,7 @@ def _is_suppressed_raw(text: str, layout: Layout, found: _Suppressions) -> bool:
 
 
 def raw_strings(record: Mapping[str, Any], fields: tuple[str, ...]) -> Iterator[str]:
-    """The strings of a raw record, numbers as they were written; of some fields only, where they are named."""
+    """The strings of a raw record, numbers as they were written; of named fields only, if any."""
     if not fields:
         yield from strings_in(dict(record))
         return

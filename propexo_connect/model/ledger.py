@@ -70,7 +70,7 @@ class Window:
         started_at: start of the sync, which becomes the records' `last_seen`.
         covered: what the read proves of the filter's field once it is complete.
         parts: the parents whose reading ended with this part, where a stream is read through parents.
-        suppressed: how many of the rejected records were dropped because a purge suppresses them; not in the row.
+        suppressed: how many of the rejected records a purge kept from being stored; not in the row.
     """
 
     connection: str

@@ -115,7 +115,7 @@ class Purge:
 
 
 def folded(text: str) -> str:
-    """A text with A to Z in lower case and every other letter as it is: alike in Python and both databases."""
+    """A text with A to Z in lower case, other letters as they are: alike in Python and in SQL."""
     return text.translate(_UPPER)
 
 

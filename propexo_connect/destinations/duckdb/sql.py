@@ -40,10 +40,11 @@ class DuckDBDialect:
         return f"cast({expression} as JSON)"
 
     def json_holds(self, expression: str, wanted: str, fold: Callable[[str], str]) -> str:
-        text = fold("e.atom ->> '$'")
+        text = fold("(e.atom ->> '$')")
         # Members of an array have their place for a key, and a full key that ends in a bracket.
         return (
-            f"exists (select 1 from json_tree({expression}) e where (e.type = 'VARCHAR' and {text} = {wanted}) "
+            f"exists (select 1 from json_tree({expression}) e "
+            f"where (e.type = 'VARCHAR' and {text} = {wanted}) "
             f"or ({fold('e.key')} = {wanted} and not ends_with(e.fullkey, ']')))"
         )
 

@@ -12,18 +12,21 @@ from typing import Any, cast
 import duckdb
 import pyarrow as pa
 
-from propexo_connect.destinations import failpoints, recall
+from propexo_connect.destinations import failpoints, purge, recall
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
 from propexo_connect.destinations.duckdb import DuckDBConfig
 from propexo_connect.destinations.duckdb.faults import fault
+from propexo_connect.destinations.duckdb.rewrite import rewrite_file
 from propexo_connect.destinations.duckdb.sql import DIALECT
+from propexo_connect.destinations.hash_key import HashKey
 from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table
 from propexo_connect.destinations.standing import Standing
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
+from propexo_connect.model.purge import Finding, Purge, PurgeRequest
 from propexo_connect.model.stream import StreamPlan, Table
 
 Connect = Callable[[str, dict[str, Any]], duckdb.DuckDBPyConnection]
@@ -83,6 +86,11 @@ class DuckDB:
                 yield session
             finally:
                 session.close()
+
+    def rewrite(self) -> str:
+        with _errors(self._path):
+            before, after = rewrite_file(self._path, self._connect)
+        return f"{self._path} was written anew: {before} bytes before, {after} now"
 
     def read_table(self, schema: str, table: str, columns: list[str] | None) -> pa.RecordBatchReader:
         wanted = listed(columns) if columns else "*"
@@ -169,6 +177,28 @@ class DuckDBSession:
     def equation_faults(self, plan: StreamPlan) -> int:
         with _errors(self._path, plan):
             return recall.equation_faults(DuckDBLink(self._cursor()), plan)
+
+    def purge_preview(self, request: PurgeRequest) -> tuple[Finding, ...]:
+        with _errors(self._path), _transaction(self._cursor()) as link:
+            return purge.preview(link, request, self._catalog)
+
+    def purge(self, request: PurgeRequest, at: datetime) -> tuple[Finding, ...]:
+        failpoint, key = failpoints.armed(), HashKey.made()
+        with self._commits, _errors(self._path), _transaction(self._cursor()) as link:
+            found = purge.carry_out(link, request, at, key, failpoint, self._catalog)
+            link.connection.commit()
+            failpoint("purge committed")
+            return found
+
+    def purges(self, connection: str) -> list[Purge]:
+        with _errors(self._path), _transaction(self._cursor()) as link:
+            return purge.purges(link, connection)
+
+    def lift(self, connection: str, purge_id: str, by: str, at: datetime) -> int:
+        with self._commits, _errors(self._path), _transaction(self._cursor()) as link:
+            lifted = purge.lift(link, connection, purge_id, by, at)
+            link.connection.commit()
+            return lifted
 
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
         with _errors(self._path, plan), _transaction(self._cursor()) as link:

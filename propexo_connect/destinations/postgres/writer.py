@@ -10,10 +10,11 @@ import psycopg
 import pyarrow as pa
 from psycopg import conninfo
 
-from propexo_connect.destinations import failpoints, recall
+from propexo_connect.destinations import failpoints, purge, recall
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
+from propexo_connect.destinations.hash_key import HashKey
 from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.destinations.postgres import PostgresConfig, asset
 from propexo_connect.destinations.postgres.copy import copy_in
@@ -26,6 +27,7 @@ from propexo_connect.destinations.state import VERSION
 from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
+from propexo_connect.model.purge import Finding, Purge, PurgeRequest
 from propexo_connect.model.stream import StreamPlan, Table
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -98,6 +100,14 @@ class Postgres:
             yield session
         finally:
             session.close()
+
+    def rewrite(self) -> str:
+        raise ConfigurationError(
+            "a PostgreSQL database is not rewritten from here",
+            where=self.address,
+            remedy="Deleted rows leave the files with `vacuum (full)` of their tables, the write-ahead log "
+            "and its archive by their retention, and backups and replicas by theirs.",
+        )
 
     def read_table(self, schema: str, table: str, columns: list[str] | None) -> pa.RecordBatchReader:
         with self._errors(), closing(self._connect()) as connection:
@@ -189,6 +199,28 @@ class PostgresSession:
         with self._transaction(plan) as link:
             return recall.equation_faults(link, plan)
 
+    def purge_preview(self, request: PurgeRequest) -> tuple[Finding, ...]:
+        with self._transaction() as link:
+            return purge.preview(link, request)
+
+    def purge(self, request: PurgeRequest, at: datetime) -> tuple[Finding, ...]:
+        failpoint, key = failpoints.armed(), HashKey.made()
+        with self._transaction() as link:
+            found = purge.carry_out(link, request, at, key, failpoint)
+            link.connection.commit()
+            failpoint("purge committed")
+            return found
+
+    def purges(self, connection: str) -> list[Purge]:
+        with self._transaction() as link:
+            return purge.purges(link, connection)
+
+    def lift(self, connection: str, purge_id: str, by: str, at: datetime) -> int:
+        with self._transaction() as link:
+            lifted = purge.lift(link, connection, purge_id, by, at)
+            link.connection.commit()
+            return lifted
+
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
         with self._transaction(plan) as link:
             return recall.stored_facts(link, plan, layout)
@@ -200,7 +232,7 @@ class PostgresSession:
                 connection.close()
 
     @contextmanager
-    def _transaction(self, plan: StreamPlan) -> Generator["PostgresLink"]:
+    def _transaction(self, plan: StreamPlan | None = None) -> Generator["PostgresLink"]:
         """The thread's connection, rolled back unless it was committed inside."""
         with self._errors(plan):
             connection = self._connection()
