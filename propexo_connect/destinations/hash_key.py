@@ -36,7 +36,7 @@ class HashKey:
         except OSError:
             raise ConfigurationError(
                 f"the key of purges, {path}, is missing or cannot be read, and records are suppressed",
-                remedy="Nothing is stored until it is back: bring the file back from a backup. If it is lost, lift "
+                remedy="Nothing is stored until it is back: bring it back from a backup. If it is lost, lift "
                 "the suppressions (`propexo-connect purge CONNECTION --lift ID`) and purge again.",
             ) from None
         return cls(_proven(secret, path))

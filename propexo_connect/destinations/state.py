@@ -382,7 +382,7 @@ TAKE_FENCES = (
 """Takes a lane over for the streams `$2`; in one order, so that two syncs never wait for each other."""
 
 HOLD_FENCE = (
-    f"update {FENCES.sql} set {quote('number')} = {quote('number')} "
+    f"update {FENCES.sql} set {quote('number')} = {quote('number')}, {quote('purges')} = {quote('purges')} "
     f"where {OF_STREAM} and {quote('lane')} = $3 and {quote('number')} = $4 "
     f"and coalesce({quote('purges')}, 0) = $5"
 )

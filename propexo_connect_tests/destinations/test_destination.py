@@ -99,7 +99,9 @@ def test_the_first_version_of_our_schema_gains_what_it_lacks(bench: Bench) -> No
     """What migrations make is what a fresh schema has."""
     link = a_link(bench)
     columns = columns_of_ours(link)
-    link.run("drop table _propexo.window_parts")
+    for table in ("window_parts", "purges", "suppressed", "outbox", "deliveries", "delivery_log"):
+        link.run(f"drop table _propexo.{table}")
+    link.run("alter table _propexo.fences drop column purges")
     link.run("alter table _propexo.streams drop column views")
     for name in ("covered_start", "covered_end", "covered_start_value", "covered_end_value"):
         link.run(f"alter table _propexo.windows drop column {name}")

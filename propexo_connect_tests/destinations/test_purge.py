@@ -203,3 +203,162 @@ def test_a_preview_writes_nothing(bench: Bench) -> None:
     before = sorted(dump(bench))
     bench.session.purge_preview(PurgeRequest("acme", identifier=CANARY))
     assert sorted(dump(bench)) == before
+
+
+HOLDS: dict[str, str] = {
+    "streams": "",
+    "columns": "",
+    "fences": "",
+    "windows": "position: where a read is taken up again, which may be a value of a record",
+    "window_parts": "parent: the key of the record that was read through; problem: what was said of it",
+    "schema_changes": "",
+    "rejected_records": "record: the raw record",
+    "purges": "",
+    "suppressed": "",
+    "outbox": "key, payload: the record and what changed in it",
+    "deliveries": "problem: what the endpoint answered to the event",
+    "delivery_log": "problem: what the endpoint answered to the event",
+    "version": "",
+}
+"""For each table of `_propexo` what of it can be a person's; empty where nothing can. The names of fields
+and columns (`streams`, `columns`, `schema_changes`) are the source's schema, not its data; `purges` and
+`suppressed` hold keyed hashes, and a reason that must not repeat the value."""
+
+
+def test_for_each_table_of_ours_it_is_known_whether_it_holds_personal_data() -> None:
+    """A new table must be answered for here, and be emptied by the purge where it can hold a value."""
+    assert {table.name for table in TABLES} == set(HOLDS)
+    assert {name for name, what in HOLDS.items() if what} == EVERYWHERE - {
+        "tenants",
+        "tenants__history",
+        "guests",
+        "guests__history",
+        "gathered",
+    }
+
+
+def test_all_versions_of_a_record_leave(bench: Bench) -> None:
+    """Also those in which the identifier does not stand."""
+    plan = tenants_plan(mode=Mode.APPEND)
+    bench.sync(plan, layout=TENANTS).commit([tenant(1, CANARY), tenant(2, OTHER)])
+    bench.sync(plan, hours=1, layout=TENANTS).commit([tenant(1, "new@example.com")])
+    found = purge(bench, identifier=CANARY)
+    assert found == {"tenants": 2, "tenants__history": 2}
+    assert bench.table("id", "pms.tenants") == [(2,)]
+
+
+def test_case_matters_unless_it_is_to_be_ignored(bench: Bench) -> None:
+    bench.sync(tenants_plan(), layout=TENANTS).commit(
+        [tenant(1, "Ann@Example.com"), tenant(2, "x", profile={"Emails": {"ANN@example.com": 1}})],
+        rejected=[rejected({"email": "ann@EXAMPLE.com"})],
+    )
+    assert purge(bench, identifier="ann@example.com") == {}
+    found = purge(bench, identifier="ann@example.com", ignore_case=True)
+    assert found == {"tenants": 2, "tenants__history": 2, "rejected_records": 1}
+
+
+def test_a_part_of_a_text_is_no_match(bench: Bench) -> None:
+    bench.sync(tenants_plan(), layout=TENANTS).commit([tenant(1, f"jo{CANARY}"), tenant(2, f"to {CANARY}")])
+    assert purge(bench, identifier=CANARY) == {}
+
+
+def test_named_fields_are_searched_alone(bench: Bench) -> None:
+    bench.sync(tenants_plan(), layout=TENANTS).commit(
+        [tenant(1, CANARY), {**tenant(2, OTHER), "name": CANARY}],
+        rejected=[rejected({"email": CANARY}), rejected({"name": CANARY})],
+    )
+    found = purge(bench, identifier=CANARY, fields=("email",))
+    assert found == {"tenants": 1, "tenants__history": 1, "rejected_records": 1}
+    assert bench.table("id", "pms.tenants") == [(2,)]
+
+
+def test_what_did_not_fit_is_searched_too(bench: Bench) -> None:
+    misfit = {"misfits": {"age": {"value": CANARY, "reason": "no number"}}}
+    record = {**tenant(1, OTHER), "_propexo_meta": json.dumps(misfit)}
+    bench.sync(tenants_plan(), layout=TENANTS).commit([record, tenant(2, OTHER)])
+    assert purge(bench, identifier=CANARY) == {"tenants": 1, "tenants__history": 1}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"email": "ann.canary\\u0040example.com"}',
+        '{"a": [{"ann.canary@example.com": 1}]}',
+        "no JSON, but ann.canary@example.com",
+        '{"id": {"b": "ann.canary@example.com"}}',
+    ],
+)
+def test_raw_records_are_read_as_json_however_they_are_spelled(bench: Bench, raw: str) -> None:
+    bench.sync(tenants_plan(), layout=TENANTS).commit([], rejected=[rejected(raw), rejected(f'"x{OTHER}"')])
+    assert purge(bench, identifier=CANARY) == {"rejected_records": 1}
+
+
+def test_a_raw_record_is_found_by_a_key_that_does_not_fit_its_type(bench: Bench) -> None:
+    bench.sync(tenants_plan(), layout=TENANTS).commit([tenant(7, OTHER)], rejected=[rejected({"id": "A-7"})])
+    assert purge(bench, key={"id": "A-7"}, streams=("tenants",)) == {"rejected_records": 1}
+
+
+def test_a_key_of_several_fields_is_given_whole(bench: Bench) -> None:
+    layout = layout_of(["property", "id"], property=TEXT, id=INTEGER, name=TEXT)
+    plan = keyed_plan(layout, history=True)
+    rows = [{"property": "elm", "id": 1, "name": "a"}, {"property": "oak", "id": 1, "name": "b"}]
+    bench.sync(plan, layout=layout).commit(rows)
+    with pytest.raises(UnknownName, match="a value for property, id"):
+        purge(bench, key={"id": "1"})
+    assert purge(bench, key={"id": "1", "property": "oak"}) == {"units": 1, "units__history": 1}
+    assert bench.table("name") == [("a",)]
+
+
+def test_the_history_of_a_key_from_before_its_type_was_widened_leaves(bench: Bench) -> None:
+    narrow, wide = (layout_of(["id"], id=given, name=TEXT) for given in (INTEGER, TEXT))
+    plan = keyed_plan(narrow, history=True)
+    bench.sync(plan, layout=narrow).commit([{"id": 1, "name": "a"}])
+    bench.sync(plan, hours=1, layout=wide).commit([{"id": "1", "name": "b"}, {"id": "2", "name": "c"}])
+    assert purge(bench, key={"": "1"}) == {"units": 1, "units__history": 2}
+
+
+def test_the_parts_of_a_child_that_name_a_purged_parent_are_blanked(bench: Bench) -> None:
+    child = replace(tenants_plan(), table=Table("pms", "notes"))
+    child = replace(child, stream=replace(child.stream, name="notes"))
+    bench.sync(tenants_plan(), layout=TENANTS).commit([tenant(7, OTHER)])
+    bench.sync(child, layout=TENANTS).commit([], parts=[Part("7", problem="gone"), Part("8")])
+    found = purge(bench, key={"id": "7"}, streams=("tenants",), children=("notes",))
+    assert found["window_parts"] == 1
+    parts = bench.query("select parent, problem from _propexo.window_parts order by 1")
+    assert [parent.startswith("purged") for parent, _ in parts] == [False, True]
+    assert [problem for _, problem in parts] == [None, "purged"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "error", "match"),
+    [
+        ({"streams": ("tenant",), "identifier": CANARY}, UnknownName, "'tenant'.*Expected: one of tenants"),
+        ({"fields": ("mail",), "identifier": CANARY}, UnknownName, "no requested stream has a field 'mail'"),
+        ({"key": {"number": "1"}}, UnknownName, "a value for id"),
+        ({"identifier": CANARY, "reason": f"For {CANARY.upper()}"}, ConfigurationError, "repeats"),
+    ],
+)
+def test_what_cannot_be_done_is_told_without_the_value(
+    bench: Bench, request_: dict[str, Any], error: type[ConfigurationError], match: str
+) -> None:
+    bench.sync(tenants_plan(), layout=TENANTS).commit([tenant(1, CANARY)])
+    asked = PurgeRequest("acme", **request_)
+    with pytest.raises(error, match=match) as caught:
+        bench.session.purge(asked, NOON)
+    assert CANARY not in str(caught.value)
+    assert CANARY not in repr(asked)
+    assert bench.session.purges("acme") == []
+
+
+def test_an_unknown_connection_is_told(bench: Bench) -> None:
+    with pytest.raises(UnknownName, match="nothing is stored of this connection"):
+        purge(bench, identifier=CANARY)
+
+
+def test_a_stream_without_a_key_is_purged_by_identifiers_only(bench: Bench) -> None:
+    layout = layout_of([], email=TEXT)
+    plan = keyed_plan(layout, mode=Mode.APPEND)
+    bench.sync(plan, layout=layout).commit([{"email": CANARY}, {"email": OTHER}])
+    with pytest.raises(NoKey, match="Purge by an identifier"):
+        purge(bench, key={"email": CANARY})
+    assert purge(bench, identifier=CANARY) == {"units": 1}

@@ -43,6 +43,10 @@ pay for that, and write the last rows of the table again each time."""
 
 _names = itertools.count()
 
+_opening = threading.Lock()
+_commits: dict[str, threading.Lock] = {}
+"""By file; there are as many as a process writes files."""
+
 
 def connect_file(path: str, settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     """Open a file, and make its folder when it is missing."""
@@ -142,7 +146,7 @@ class DuckDBSession:
         self._root = connection
         self._path = path
         self._catalog = catalog_of(connection)
-        self._commits = threading.Lock()
+        self._commits = _turns(path)
         self._opening = threading.Lock()
         self._own = threading.local()
         self._cursors: list[duckdb.DuckDBPyConnection] = []
@@ -269,6 +273,16 @@ class DuckDBLink:
         for name in self._staged:
             self.connection.unregister(name)
         self._staged.clear()
+
+
+def _turns(path: str) -> threading.Lock:
+    """The lock under which commits and purges of one file take turns, whatever sessions they come from.
+
+    DuckDB does not see every two of them collide: an update that changes no value is none to it. Other
+    processes cannot open the file at the same time.
+    """
+    with _opening:
+        return _commits.setdefault(str(Path(path).resolve()), threading.Lock())
 
 
 def _set_up(connection: duckdb.DuckDBPyConnection) -> None:
