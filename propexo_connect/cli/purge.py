@@ -48,7 +48,7 @@ def purge(
     as_data: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
     connections: Folder = Path("connections"),
 ) -> None:
-    """Remove what is stored of a key or a person: tables, history, rejected records, events; dry run first."""
+    """Remove what is stored of a key or a person, from every table; without --yes only tell what would go."""
     connection = connection_named(connections, name)
     destination = destination_of(connection)
     if listing:

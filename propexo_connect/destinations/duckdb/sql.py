@@ -40,10 +40,13 @@ class DuckDBDialect:
         return f"cast({expression} as JSON)"
 
     def json_holds(self, expression: str, wanted: str, fold: Callable[[str], str]) -> str:
-        text = fold("(e.atom ->> '$')")
+        text, written = fold("(e.atom ->> '$')"), f"cast({expression} as VARCHAR)"
+        # Walking a value costs so much that only those are walked that may hold the text: literally, or
+        # behind an escape.
+        may = f"strpos({fold(written)}, {wanted}) > 0 or strpos({written}, '\\') > 0"
         # Members of an array have their place for a key, and a full key that ends in a bracket.
         return (
-            f"exists (select 1 from json_tree({expression}) e "
+            f"exists (select 1 from json_tree(case when {may} then {expression} end) e "
             f"where (e.type = 'VARCHAR' and {text} = {wanted}) "
             f"or ({fold('e.key')} = {wanted} and not ends_with(e.fullkey, ']')))"
         )
