@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,24 @@ from propexo_connect.destinations.hash_key import HashKey
 from propexo_connect.destinations.state import TABLES, insert
 from propexo_connect.http.durable import STATE_VARIABLE
 from propexo_connect.model.errors import ConfigurationError, NoKey, UnknownName
-from propexo_connect.model.field import INTEGER, JSON, TEXT
+from propexo_connect.model.field import (
+    BINARY,
+    BOOLEAN,
+    DATE,
+    DATETIME,
+    FLOAT,
+    INTEGER,
+    JSON,
+    TEXT,
+    TIME,
+    TIMESTAMP,
+    FieldType,
+    Kind,
+)
 from propexo_connect.model.ledger import Part
 from propexo_connect.model.purge import Finding, PurgeRequest
 from propexo_connect.model.stream import Mode, StreamPlan, Table
+from propexo_connect_tests.destinations.conftest import ask, configured
 from propexo_connect_tests.destinations.kit import HOUR, NOON, Bench, keyed_plan, layout_of
 
 CANARY = "ann.canary@example.com"
@@ -362,3 +378,55 @@ def test_a_stream_without_a_key_is_purged_by_identifiers_only(bench: Bench) -> N
     with pytest.raises(NoKey, match="Purge by an identifier"):
         purge(bench, key={"email": CANARY})
     assert purge(bench, identifier=CANARY) == {"units": 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "written"),
+    [
+        (FieldType(Kind.DECIMAL, 18, 2), Decimal("1.50"), "1.5"),
+        (DATE, date(2026, 3, 1), "2026-03-01"),
+        (TIMESTAMP, NOON, "2026-03-01T13:00:00+01:00"),
+        (DATETIME, datetime(2026, 3, 1, 12), "2026-03-01T12:00:00"),  # noqa: DTZ001 - a local time
+        (TIME, time(1, 2, 3), "01:02:03"),
+        (BOOLEAN, True, "true"),
+        (FLOAT, 0.5, "0.5"),
+        (BINARY, b"\x00\xff", "AP8="),
+        (TEXT, 'O\'Neil "x"', 'O\'Neil "x"'),
+        (JSON, '"a"', "a"),
+    ],
+)
+def test_a_key_of_any_type_is_written_by_hand_and_does_not_come_back(
+    bench: Bench, given: FieldType, value: Any, written: str
+) -> None:
+    layout = layout_of(["id"], id=given, name=TEXT)
+    plan = keyed_plan(layout, history=True)
+    record = {"id": value, "name": "a"}
+    bench.sync(plan, layout=layout).commit([record])
+    assert purge(bench, key={"id": written}, is_suppressed=True) == {"units": 1, "units__history": 1}
+    assert bench.sync(plan, hours=1, layout=layout).commit([record]).suppressed == 1
+
+
+def test_a_rewritten_file_is_the_same_file_without_the_old_bytes(tmp_path: Path) -> None:
+    settings = {"path": str(tmp_path / "people.duckdb")}
+    destination = configured("duckdb", settings)
+    with destination.open() as session:
+        bench = Bench("duckdb", destination, session, lambda sql: ask("duckdb", settings, sql), settings)
+        fill(bench, tenants_plan())
+        bench.query("create view pms.names as select name from pms.tenants")
+        purge(bench, identifier=CANARY)
+        before = sorted(dump(bench))
+    assert CANARY.encode() in Path(settings["path"]).read_bytes()
+    assert "was written anew" in destination.rewrite()
+    assert CANARY.encode() not in Path(settings["path"]).read_bytes()
+    assert [file.name for file in tmp_path.glob("people*")] == ["people.duckdb"]
+    with destination.open() as session:
+        bench = Bench("duckdb", destination, session, lambda sql: ask("duckdb", settings, sql), settings)
+        assert sorted(dump(bench)) == before
+        assert bench.query("select count(*) from pms.names") == [(2,)]
+        window = bench.sync(tenants_plan(), hours=3, layout=TENANTS).commit([tenant(4, OTHER)])
+        assert window.counts.new == 1
+
+
+def test_a_postgresql_says_what_rewrites_it(postgres_url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"vacuum \(full\)"):
+        configured("postgres", {"url": postgres_url}).rewrite()

@@ -14,6 +14,7 @@ import pytest
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.duckdb.faults import fault
 from propexo_connect.destinations.hash_key import HashKey
+from propexo_connect.destinations.state import READ_FENCE
 from propexo_connect.http.durable import STATE_VARIABLE
 from propexo_connect.model.errors import ConfigurationError, DestinationBusy, UnknownName
 from propexo_connect.model.field import INTEGER, TEXT
@@ -280,3 +281,20 @@ def test_the_lanes_fences_stay_with_their_holders(bench: Bench) -> None:
     suppress(bench, identifier=CANARY)
     assert sync.commit([tenant(2, OTHER)]).counts.new == 1
     assert bench.query("select number from _propexo.fences where lane = 'recurring'") == [(1,)]
+
+
+def test_a_stream_without_suppressions_pays_with_no_statement(bench: Bench) -> None:
+    """The fence's own query tells; no other statement names the suppressed."""
+    synced(bench, 0).commit([tenant(1, OTHER)])
+    link: Any = a_link(bench)
+    asked: list[str] = []
+    rows = link.rows
+
+    def noted(sql: str, parameters: Any = ()) -> Any:
+        asked.append(sql)
+        return rows(sql, parameters)
+
+    link.rows = noted
+    store(link, synced(bench).step([tenant(2, OTHER)]), lambda: NOON, lambda _: None)
+    link.connection.close()
+    assert [sql for sql in asked if "suppressed" in sql] == [READ_FENCE]
