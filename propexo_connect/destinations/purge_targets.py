@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from propexo_connect.destinations.arrow import META
+from propexo_connect.destinations.content import key_text
 from propexo_connect.destinations.dialect import Dialect, Link
 from propexo_connect.destinations.identifiers import listed, qualified, quote
-from propexo_connect.destinations.merge import key_text
 from propexo_connect.destinations.recall import gathered_of, has_table
 from propexo_connect.destinations.state import (
     DELIVERIES,

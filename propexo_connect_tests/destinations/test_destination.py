@@ -103,7 +103,7 @@ def test_the_first_version_of_our_schema_gains_what_it_lacks(bench: Bench) -> No
         link.run(f"drop table _propexo.{table}")
     link.run("alter table _propexo.fences drop column purges")
     link.run("alter table _propexo.streams drop column views")
-    for name in ("covered_start", "covered_end", "covered_start_value", "covered_end_value"):
+    for name in ("covered_start", "covered_end", "covered_start_value", "covered_end_value", "is_last"):
         link.run(f"alter table _propexo.windows drop column {name}")
     link.run("update _propexo.version set version = 1")
     prepare(link)

@@ -51,6 +51,12 @@ class DuckDBDialect:
             f"or ({fold('e.key')} = {wanted} and not ends_with(e.fullkey, ']')))"
         )
 
+    def json_length(self, expression: str) -> str:
+        return f"json_array_length({expression})"
+
+    def sha256(self, expression: str) -> str:
+        return f"sha256({expression})"
+
     def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
         return types.converted(expression, before, after)
 

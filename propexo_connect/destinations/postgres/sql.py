@@ -52,6 +52,12 @@ class PostgresDialect:
             f"where {fold('k')} = {wanted}) else false end)"
         )
 
+    def json_length(self, expression: str) -> str:
+        return f"jsonb_array_length({expression})"
+
+    def sha256(self, expression: str) -> str:
+        return f"encode(sha256(convert_to({expression}, 'UTF8')), 'hex')"
+
     def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
         return types.converted(expression, before, after)
 

@@ -10,7 +10,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import conninfo
 
-from propexo_connect.destinations import failpoints, purge, recall
+from propexo_connect.destinations import failpoints, outbox, purge, recall
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
@@ -25,6 +25,7 @@ from propexo_connect.destinations.schema import make_schema, prepare, refuse_str
 from propexo_connect.destinations.standing import Standing
 from propexo_connect.destinations.state import VERSION
 from propexo_connect.model.errors import ConfigurationError
+from propexo_connect.model.event import Notice
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.purge import Finding, Purge, PurgeRequest
@@ -220,6 +221,17 @@ class PostgresSession:
             lifted = purge.lift(link, connection, purge_id, by, at)
             link.connection.commit()
             return lifted
+
+    def emit(self, notices: Sequence[Notice]) -> None:
+        with self._transaction() as link:
+            outbox.write_notices(link, notices)
+            link.connection.commit()
+
+    def prune_outbox(self, now: datetime) -> int:
+        with self._transaction() as link:
+            pruned = outbox.prune(link, now)
+            link.connection.commit()
+            return pruned
 
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
         with self._transaction(plan) as link:
