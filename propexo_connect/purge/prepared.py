@@ -4,9 +4,8 @@ Run configurations are shown to everybody who sees the runs, and are kept for as
 """
 
 import re
-from dataclasses import asdict
 
-import orjson
+import msgspec
 
 from propexo_connect.destinations.hash_key import HashKey, key_file
 from propexo_connect.http.tokens import Kept, TokenStore, key_from
@@ -23,7 +22,7 @@ def prepare(request: PurgeRequest) -> str:
     Raises:
         ConfigurationError: there is no folder for it, or it cannot be written.
     """
-    _store(HashKey.made()).save(request.id, Kept(values={_REQUEST: orjson.dumps(asdict(request)).decode()}))
+    _store(HashKey.made()).save(request.id, Kept(values={_REQUEST: msgspec.json.encode(request).decode()}))
     return request.id
 
 
@@ -35,10 +34,9 @@ def prepared(number: str, connection: str) -> PurgeRequest:
     """
     kept = _store(HashKey.stored()).load(number) if re.fullmatch(r"[0-9a-f]{16}", number) else None
     if kept is not None:
-        content = orjson.loads(kept.values[_REQUEST])
-        if content["connection"] == connection:
-            lists = {name: tuple(content[name]) for name in ("streams", "fields", "children")}
-            return PurgeRequest(**{**content, **lists})
+        request = msgspec.json.decode(kept.values[_REQUEST], type=PurgeRequest)
+        if request.connection == connection:
+            return request
     raise UnknownName(
         f"no request '{number}' is waiting",
         where=f"connection '{connection}', purge",

@@ -61,8 +61,10 @@ def test_a_run_that_is_meant_purges_and_is_audited(bench: Bench, state_folder: P
     ((by,),) = bench.rows("select requested_by from _propexo.purges")
     assert by == f"run {result.run_id}, prepared by eve"
     assert list((state_folder / "purges").glob("*.token")) == []
-    bench.sync("units")
+    again = bench.sync("units")
     assert units(bench) == [("Elm",)]
+    told = "".join(entry.user_message for entry in bench.instance.all_logs(again.run_id))
+    assert "1 records are suppressed by a purge" in told
 
 
 def test_the_value_stands_in_no_event_and_no_file(bench: Bench, state_folder: Path) -> None:
