@@ -14,6 +14,7 @@ from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.event import Notice
 from propexo_connect.model.layout import Change, Layout
 from propexo_connect.model.ledger import Window
+from propexo_connect.model.purge import Finding, Purge, PurgeRequest
 from propexo_connect.model.stream import StreamPlan
 
 
@@ -125,6 +126,34 @@ class Session(Protocol):
         """
         ...
 
+    def purge_preview(self, request: PurgeRequest) -> tuple[Finding, ...]:
+        """What a purge would take out, by stream and table; tables without any are left out.
+
+        Raises:
+            UnknownName, NoKey, ConfigurationError: what the request names is not there, or does not fit.
+        """
+        ...
+
+    def purge(self, request: PurgeRequest, at: datetime) -> tuple[Finding, ...]:
+        """Take it out, all or nothing, and write the audit, also when nothing was found; what went.
+
+        Raises:
+            DestinationBusy: a commit is under way. ConfigurationError: there is no place for the hashes' key.
+        """
+        ...
+
+    def purges(self, connection: str) -> list[Purge]:
+        """The audit of a connection's purges, oldest first."""
+        ...
+
+    def lift(self, connection: str, purge_id: str, by: str, at: datetime) -> int:
+        """End the suppression of one purge, told in the audit; for how many streams.
+
+        Raises:
+            UnknownName: no such purge suppresses records.
+        """
+        ...
+
     def emit(self, notices: Sequence[Notice]) -> None:
         """Write events of a sync into the outbox, all or none; an id that stands there is left as it is."""
         ...
@@ -158,6 +187,14 @@ class Destination(Protocol):
 
     def open(self) -> AbstractContextManager[Session]:
         """The system, ready until the context ends; makes the schema `_propexo` when it is missing."""
+        ...
+
+    def rewrite(self) -> str:
+        """Rid the files of what was deleted, as far as the destination lets us; what was done, in words.
+
+        Raises:
+            ConfigurationError: this kind cannot be rewritten from here, and what to do instead.
+        """
         ...
 
     def read_table(self, schema: str, table: str, columns: list[str] | None) -> pa.RecordBatchReader:

@@ -1,6 +1,6 @@
 """What differs between the destinations' SQL, as far as a commit needs it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -60,6 +60,13 @@ class Dialect(Protocol):
 
     def as_json(self, expression: str) -> str:
         """JSON text as the destination's JSON type."""
+        ...
+
+    def json_holds(self, expression: str, wanted: str, fold: Callable[[str], str]) -> str:
+        """The condition that a JSON value holds a text as a string or as the name of a member, at any depth.
+
+        `fold` is applied to each text before it is compared with `wanted`.
+        """
         ...
 
     def json_length(self, expression: str) -> str:

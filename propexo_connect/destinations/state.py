@@ -80,10 +80,11 @@ COLUMNS = StateTable(
 
 FENCES = StateTable(
     "fences",
-    (("connection", TEXT), ("stream", TEXT), ("lane", TEXT), ("number", INTEGER)),
+    (("connection", TEXT), ("stream", TEXT), ("lane", TEXT), ("number", INTEGER), ("purges?", INTEGER)),
     key=("connection", "stream", "lane"),
 )
-"""The newest holder of each lane."""
+"""The newest holder of each lane. `purges`: how many purges met the stream; a commit that one came in
+between of is not valid, since it may hold what was purged."""
 
 WINDOWS = StateTable(
     "windows",
@@ -193,6 +194,38 @@ REJECTED_RECORDS = StateTable(
     ),
 )
 
+PURGES = StateTable(
+    "purges",
+    (
+        ("id", TEXT),
+        ("requested_at", TIMESTAMP),
+        ("connection", TEXT),
+        ("streams", JSON),
+        ("kind", TEXT),
+        ("keyed_hash", TEXT),
+        ("key_id", TEXT),
+        ("fields", JSON),
+        ("ignores_case", BOOLEAN),
+        ("reason", TEXT),
+        ("requested_by", TEXT),
+        ("counts", JSON),
+        ("is_suppressed", BOOLEAN),
+        ("lifted_at?", TIMESTAMP),
+        ("lifted_by?", TEXT),
+    ),
+    key=("id",),
+)
+"""What was purged, when, and why; never the value. `keyed_hash`: made with a key that is not in the
+destination, and that `key_id` tells from others. `fields`: where an identifier was looked for, everywhere
+where there are none. `counts`: by stream and table, how many rows."""
+
+SUPPRESSED = StateTable(
+    "suppressed",
+    (("connection", TEXT), ("stream", TEXT), ("keyed_hash", TEXT), ("purge_id", TEXT), ("since", TIMESTAMP)),
+    key=("connection", "stream", "keyed_hash", "purge_id"),
+)
+"""What later syncs must not bring back."""
+
 OUTBOX = StateTable(
     "outbox",
     (
@@ -259,6 +292,8 @@ TABLES = (
     WINDOW_PARTS,
     SCHEMA_CHANGES,
     REJECTED_RECORDS,
+    PURGES,
+    SUPPRESSED,
     OUTBOX,
     DELIVERIES,
     DELIVERY_LOG,
@@ -290,6 +325,9 @@ MIGRATIONS: dict[int, tuple[Migration, ...]] = {
         (STREAMS, "views"),
         (STREAMS, "is_summarised"),
         "update _propexo.streams set is_summarised = false",
+        (FENCES, "purges"),
+        PURGES,
+        SUPPRESSED,
         (WINDOWS, "is_last"),
         # Every sync from before counts as one that came to its end: no stream is to be new again.
         "update _propexo.windows set is_last = is_complete",
@@ -348,9 +386,14 @@ def select(given: StateTable, names: tuple[str, ...] = ()) -> str:
     return f"select {listed(names or given.names)} from {given.sql} where {OF_STREAM}"
 
 
-READ_FENCE = f"select {quote('number')} from {FENCES.sql} where {OF_STREAM} and {quote('lane')} = $3"
+READ_FENCE = (
+    f"select {quote('number')}, coalesce({quote('purges')}, 0), exists (select 1 from {SUPPRESSED.sql} s "
+    f"where s.connection = $1 and s.stream = $2) from {FENCES.sql} where {OF_STREAM} and {quote('lane')} = $3"
+)
+"""Who holds the lane, how many purges met the stream, and whether records of it are suppressed."""
+
 TAKE_FENCES = (
-    f"insert into {FENCES.sql} ({listed(FENCES.names)}) select $1, s, $3, 1 "
+    f"insert into {FENCES.sql} ({listed(FENCES.key)}, {quote('number')}) select $1, s, $3, 1 "
     f"from (select unnest(cast($2 as text[])) as s) q order by s "
     f"on conflict ({listed(FENCES.key)}) do update "
     f"set {quote('number')} = {FENCES.name}.{quote('number')} + 1 "
@@ -359,10 +402,12 @@ TAKE_FENCES = (
 """Takes a lane over for the streams `$2`; in one order, so that two syncs never wait for each other."""
 
 HOLD_FENCE = (
-    f"update {FENCES.sql} set {quote('number')} = {quote('number')} "
-    f"where {OF_STREAM} and {quote('lane')} = $3 and {quote('number')} = $4"
+    f"update {FENCES.sql} set {quote('number')} = {quote('number')}, {quote('purges')} = {quote('purges')} "
+    f"where {OF_STREAM} and {quote('lane')} = $3 and {quote('number')} = $4 "
+    f"and coalesce({quote('purges')}, 0) = $5"
 )
-"""Writes the fence's row without changing it: affects none, or fails, once a newer sync holds the lane."""
+"""Writes the fence's row without changing it: affects none, or fails, once a newer sync holds the lane or a
+purge met the stream."""
 
 WINDOW_VALUES = tuple(name for name in WINDOWS.names if name != "number")
 """The columns of a ledger row that come from the window; its number is the stream's next."""

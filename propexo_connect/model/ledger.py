@@ -72,6 +72,7 @@ class Window:
         is_skipping: whether the read has passed over a parent so far; then it proves nothing of any record.
         covered: what the read proves of the filter's field once it is complete.
         parts: the parents whose reading ended with this part, where a stream is read through parents.
+        suppressed: how many of the rejected records a purge kept from being stored; not in the row.
         is_last: with it the sync came to the end of the stream that it had set itself.
     """
 
@@ -100,6 +101,7 @@ class Window:
     page_count: int = 0
     retry_count: int = 0
     parts: tuple[Part, ...] = ()
+    suppressed: int = 0
     is_last: bool = False
 
     @property

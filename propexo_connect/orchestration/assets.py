@@ -43,6 +43,7 @@ from propexo_connect.orchestration.jobs import connection_jobs
 from propexo_connect.orchestration.metadata import absence_metadata, result_metadata
 from propexo_connect.orchestration.naming import CONNECTION_TAG, op_name, slug
 from propexo_connect.orchestration.order import SyncConfig
+from propexo_connect.orchestration.purge import purge_job
 from propexo_connect.orchestration.resources import SourceResource
 from propexo_connect.orchestration.schedules import connection_schedules
 from propexo_connect.orchestration.specs import StreamAsset, Translate, source_spec, stream_assets
@@ -77,7 +78,7 @@ def connection_definitions(connection: Connection, translate: Translate | None =
     jobs = connection_jobs(connection, streams)
     return dg.Definitions(
         assets=[source_spec(connection), sync],
-        jobs=jobs.all,
+        jobs=[*jobs.all, purge_job(connection, destination_key)],
         schedules=connection_schedules(connection, jobs.sync),
         resources={
             source_key: dg.ResourceDefinition.hardcoded_resource(source, description=source.description),

@@ -274,6 +274,8 @@ class Attempt:
             raise Stalled("the sync was stopped before this step was stored", where=self.plan.where)
         committed = self.session.commit(step, self.clock.now)
         self._touch()
+        if committed.suppressed:
+            self._note(f"{committed.suppressed} records are suppressed by a purge, and were dropped")
         self.windows.append(committed)
         stored = self.done.setdefault(window.tile, set())
         stored.update(part.key for part in parts if not part.has_failed)
