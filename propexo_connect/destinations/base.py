@@ -9,6 +9,7 @@ from typing import Protocol
 import pyarrow as pa
 from pydantic import BaseModel
 
+from propexo_connect.destinations.dialect import Link
 from propexo_connect.destinations.standing import Standing
 from propexo_connect.model.layout import Change, Layout
 from propexo_connect.model.ledger import Window
@@ -110,6 +111,10 @@ class Session(Protocol):
         """What the table says of itself now; `layout` is the stored map, None before the first commit."""
         ...
 
+    def transaction(self) -> AbstractContextManager[Link]:
+        """One transaction over the schema `_propexo`: committed at its end, rolled back by an error."""
+        ...
+
 
 class Destination(Protocol):
     """A configured system that is written."""
@@ -119,6 +124,10 @@ class Destination(Protocol):
     @property
     def address(self) -> str:
         """Where it is, in words and without secrets: the identity by which two connections clash."""
+        ...
+
+    def exists(self) -> bool:
+        """Whether there is something to open; opening would make what is missing."""
         ...
 
     def check(self) -> None:

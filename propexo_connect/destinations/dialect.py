@@ -62,6 +62,10 @@ class Dialect(Protocol):
         """JSON text as the destination's JSON type."""
         ...
 
+    def each_text(self, expression: str) -> str:
+        """The texts of a JSON array, one row each, in the list of a select."""
+        ...
+
     def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
         """A stored value in the wider type its column gets."""
         ...

@@ -37,6 +37,9 @@ class DuckDBDialect:
     def as_json(self, expression: str) -> str:
         return f"cast({expression} as JSON)"
 
+    def each_text(self, expression: str) -> str:
+        return f"unnest(cast({expression} as varchar[]))"
+
     def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
         return types.converted(expression, before, after)
 

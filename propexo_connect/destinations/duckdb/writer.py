@@ -66,6 +66,9 @@ class DuckDB:
     def address(self) -> str:
         return f"duckdb:{Path(self._path).resolve()}"
 
+    def exists(self) -> bool:
+        return Path(self._path).exists()
+
     def check(self) -> None:
         with closing(self._connection()) as connection, _errors(self._path), _transaction(connection) as link:
             prepare(link)
@@ -173,6 +176,12 @@ class DuckDBSession:
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
         with _errors(self._path, plan), _transaction(self._cursor()) as link:
             return recall.stored_facts(link, self._here(plan), layout)
+
+    @contextmanager
+    def transaction(self) -> Generator["DuckDBLink"]:
+        with self._commits, _errors(self._path), _transaction(self._cursor()) as link:
+            yield link
+            link.connection.commit()
 
     def _here(self, plan: StreamPlan) -> StreamPlan:
         """The plan with its table's catalog: a schema may be named like the file."""

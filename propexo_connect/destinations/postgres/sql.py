@@ -41,6 +41,9 @@ class PostgresDialect:
     def as_json(self, expression: str) -> str:
         return f"cast({expression} as jsonb)"
 
+    def each_text(self, expression: str) -> str:
+        return f"pg_catalog.jsonb_array_elements_text({expression})"
+
     def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
         return types.converted(expression, before, after)
 

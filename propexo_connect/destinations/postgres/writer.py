@@ -78,6 +78,9 @@ class Postgres:
     def address(self) -> str:
         return f"postgresql://{self._place}"
 
+    def exists(self) -> bool:
+        return True  # a database is never made by us
+
     def check(self) -> None:
         with self._errors(), closing(self._connect()) as connection:
             link = PostgresLink(connection)
@@ -193,6 +196,12 @@ class PostgresSession:
         with self._transaction(plan) as link:
             return recall.stored_facts(link, plan, layout)
 
+    @contextmanager
+    def transaction(self) -> Generator["PostgresLink"]:
+        with self._transaction(None) as link:
+            yield link
+            link.connection.commit()
+
     def close(self) -> None:
         """Close the connections of all threads."""
         for connection in self._connections:
@@ -200,7 +209,7 @@ class PostgresSession:
                 connection.close()
 
     @contextmanager
-    def _transaction(self, plan: StreamPlan) -> Generator["PostgresLink"]:
+    def _transaction(self, plan: StreamPlan | None) -> Generator["PostgresLink"]:
         """The thread's connection, rolled back unless it was committed inside."""
         with self._errors(plan):
             connection = self._connection()
