@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from propexo_connect.connection.document import Document, Unreadable, read_document
+from propexo_connect.connection.endpoints import ENDPOINTS_FOLDER
 from propexo_connect.connection.parse import (
     Connection,
     Connectors,
@@ -18,7 +19,7 @@ from propexo_connect.connection.systems import SUFFIXES
 from propexo_connect.model.errors import ConfigurationError, ConnectError
 from propexo_connect.model.stream import Table
 
-SHARED_FOLDERS = ("sources", "destinations")
+SHARED_FOLDERS = ("sources", "destinations", ENDPOINTS_FOLDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Loaded:
 def connection_files(folder: Path) -> list[Path]:
     """The files of a folder, and of folders in it, that are to be connections, ordered by name.
 
-    Neither what begins with `_` or `.` nor the shared systems in `sources/` and `destinations/`.
+    Neither what begins with `_` or `.`, nor the shared systems in `sources/` and `destinations/`, nor the
+    receivers of events in `endpoints/`.
     """
     return sorted(_files(folder, at_top=True), key=lambda file: file.relative_to(folder).as_posix())
 

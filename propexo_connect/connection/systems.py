@@ -194,7 +194,8 @@ def _bad_references(
     for path, value in secrets:
         places.add(path)
         if value is not None and not is_reference(_bare(value)):
-            name = "".join(sign if sign.isalnum() else "_" for sign in str(path[-1])).upper()
+            field = next((part for part in reversed(path) if isinstance(part, str)), "NAME")
+            name = "".join(sign if sign.isalnum() else "_" for sign in field).upper()
             yield document.problem(
                 base + path,
                 "a value where a secret belongs (not shown)",

@@ -185,7 +185,77 @@ REJECTED_RECORDS = StateTable(
     ),
 )
 
-TABLES = (STREAMS, COLUMNS, FENCES, WINDOWS, WINDOW_PARTS, SCHEMA_CHANGES, REJECTED_RECORDS, VERSIONS)
+OUTBOX = StateTable(
+    "outbox",
+    (
+        ("id", TEXT),
+        ("connection", TEXT),
+        ("stream?", TEXT),
+        ("event", TEXT),
+        ("key?", TEXT),
+        ("occurred_at", TIMESTAMP),
+        ("sync_id", TEXT),
+        ("endpoints", JSON),
+        ("payload", JSON),
+    ),
+    key=("id",),
+)
+"""What happened and somebody wants to hear of, written with the data it tells of.
+
+`endpoints`: the names of those who want it, as a JSON array, fixed when it was written: an endpoint that
+is added later gets no old events, and one that pauses misses none. `key`: the record's key as a JSON
+object, as in a stream's history. `payload`: the `data` of the body that is sent.
+"""
+
+DELIVERIES = StateTable(
+    "deliveries",
+    (
+        ("event_id", TEXT),
+        ("endpoint", TEXT),
+        ("number", INTEGER),
+        ("state", TEXT),
+        ("attempts", INTEGER),
+        ("next_at?", TIMESTAMP),
+        ("created_at", TIMESTAMP),
+        ("delivered_at?", TIMESTAMP),
+        ("status?", INTEGER),
+        ("problem?", TEXT),
+    ),
+    key=("event_id", "endpoint", "number"),
+)
+"""The duty to bring one event to one endpoint: `pending`, `delivered` or `dead`. A replay is a new one,
+with the next `number` after 0. `status` and `problem` are those of the latest attempt.
+"""
+
+DELIVERY_LOG = StateTable(
+    "delivery_log",
+    (
+        ("event_id", TEXT),
+        ("endpoint", TEXT),
+        ("number", INTEGER),
+        ("attempt", INTEGER),
+        ("tried_at", TIMESTAMP),
+        ("status?", INTEGER),
+        ("duration_ms", INTEGER),
+        ("problem?", TEXT),
+    ),
+    key=("event_id", "endpoint", "number", "attempt"),
+)
+"""Every attempt of every delivery, from 1."""
+
+TABLES = (
+    STREAMS,
+    COLUMNS,
+    FENCES,
+    WINDOWS,
+    WINDOW_PARTS,
+    SCHEMA_CHANGES,
+    REJECTED_RECORDS,
+    OUTBOX,
+    DELIVERIES,
+    DELIVERY_LOG,
+    VERSIONS,
+)
 """All of them; the version comes last, so that it stands only where all others do."""
 
 Migration = str | StateTable | tuple[StateTable, str]
@@ -203,6 +273,9 @@ MIGRATIONS: dict[int, tuple[Migration, ...]] = {
         "covered_start_value = tile_start_value, covered_end_value = tile_end_value "
         "where filter_field is not null",
         (STREAMS, "views"),
+        OUTBOX,
+        DELIVERIES,
+        DELIVERY_LOG,
     ),
 }
 """What leads from a version to the one after it."""
