@@ -31,8 +31,12 @@ _SPREAD = 0.1
 Chance = Callable[[], float]
 """A number from 0 to 1, by chance; tests pass a constant."""
 
+by_chance: Chance = SystemRandom().random
 
-def next_try(attempts: int, now: datetime, asked_s: float | None, chance: Chance = SystemRandom().random) -> datetime | None:
+
+def next_try(
+    attempts: int, now: datetime, asked_s: float | None, chance: Chance = by_chance
+) -> datetime | None:
     """When a delivery is due again after so many failed attempts; None: never, it is dead.
 
     Args:

@@ -13,12 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
-from random import SystemRandom
 
 from propexo_connect.destinations import failpoints
 from propexo_connect.destinations.base import Destination
 from propexo_connect.destinations.dialect import Link
-from propexo_connect.events.backoff import STEPS, Chance, next_try
+from propexo_connect.events.backoff import STEPS, Chance, by_chance, next_try
 from propexo_connect.events.due import Due, Place, Tried, claim, expand, note, put_back
 from propexo_connect.events.opened import PATIENCE, stored
 from propexo_connect.events.outcome import Verdict, failed
@@ -70,7 +69,7 @@ def deliver(
     receivers: Mapping[str, Receiver],
     clock: Clock,
     pace: Pace = PACE,
-    chance: Chance = SystemRandom().random,
+    chance: Chance = by_chance,
 ) -> Tally:
     """Deliver until nothing is due or the time is up.
 
@@ -88,8 +87,14 @@ def deliver(
     ends_at = clock.monotonic() + pace.budget.total_seconds()
     waiting = set(receivers)
     failpoint = failpoints.armed()
+
+    def claimed(link: Link) -> list[Due]:
+        now = clock.now()
+        expand(link, now)
+        return claim(link, sorted(waiting), now, now + pace.lease, pace.each, pace.most)
+
     while waiting and clock.monotonic() < ends_at:
-        due = stored(destination, lambda link: _claimed(link, waiting, clock.now(), pace), clock, PATIENCE)
+        due = stored(destination, claimed, clock, PATIENCE)
         failpoint("events claimed")
         if not due:
             break
@@ -102,11 +107,6 @@ def deliver(
         waiting -= batch.resting
         tally += batch.tally
     return tally
-
-
-def _claimed(link: Link, endpoints: set[str], now: datetime, pace: Pace) -> list[Due]:
-    expand(link, now)
-    return claim(link, sorted(endpoints), now, now + pace.lease, pace.each, pace.most)
 
 
 class _Line:

@@ -166,5 +166,10 @@ def put_back(link: Link, places: Sequence[Place], due_at: datetime) -> None:
         f"unnest(cast($3 as bigint[])) as number) n "
         f"where d.event_id = n.event_id and d.endpoint = n.endpoint and d.number = n.number "
         f"and d.state = '{PENDING}'",
-        ([place[0] for place in places], [place[1] for place in places], [place[2] for place in places], due_at),
+        (
+            [place[0] for place in places],
+            [place[1] for place in places],
+            [place[2] for place in places],
+            due_at,
+        ),
     )

@@ -63,7 +63,7 @@ _LATEST = (
     f"partition by d.event_id, d.endpoint order by d.number desc) as place from {DELIVERIES.sql} d) n "
     f"where n.place = 1"
 )
-"""How each event stands with each endpoint: one that was given up, and replayed with success, is delivered."""
+"""How each event stands with each endpoint: given up, then replayed with success, is delivered."""
 
 
 def counts(link: Link) -> list[EndpointCounts]:

@@ -4,37 +4,14 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import Literal
 
+from propexo_connect.connection.endpoints import EmailConfig, Security
 from propexo_connect.events.outcome import Outcome, Verdict, failed
 from propexo_connect.http.addresses import Resolver, granted, resolve
 from propexo_connect.model.errors import ConfigurationError, ConnectError, CredentialsRefused, Unreachable
-
-Encryption = Literal["starttls", "tls", "none"]
-
-TIMEOUT = timedelta(seconds=20)
-"""For each word of the server."""
-
-
-@dataclass(frozen=True)
-class MailServer:
-    """A server of outgoing mail.
-
-    Args:
-        encryption: `starttls` (port 587 as a rule), `tls` from the first byte (465), or `none`, which only
-            private addresses are spoken to with.
-    """
-
-    host: str
-    port: int
-    encryption: Encryption = "starttls"
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    allow_private_addresses: bool = False
 
 
 def letter(
@@ -52,7 +29,7 @@ def letter(
 
 
 def send(
-    server: MailServer,
+    server: EmailConfig,
     mail: EmailMessage,
     resolver: Resolver = resolve,
     ssl_context: ssl.SSLContext | None = None,
@@ -84,13 +61,13 @@ def send(
 
 
 def _hand_over(
-    server: MailServer, mail: EmailMessage, resolver: Resolver, context: ssl.SSLContext
+    server: EmailConfig, mail: EmailMessage, resolver: Resolver, context: ssl.SSLContext
 ) -> Outcome:
     with _Guarded(server, resolver, context) as link:
-        if server.encryption == "starttls":
+        if server.security is Security.STARTTLS:
             link.starttls(context=context)
-        if server.username is not None:
-            link.login(server.username, server.password or "")
+        if server.user is not None and server.password is not None:
+            link.login(server.user, server.password.get_secret_value())
         refused = link.send_message(mail)
     if refused:
         # The others have it: a second mail to all would be worse than one that is missing.
@@ -101,14 +78,14 @@ def _hand_over(
 class _Guarded(smtplib.SMTP):
     """A session with a server whose address was checked, and with that address alone."""
 
-    def __init__(self, server: MailServer, resolver: Resolver, context: ssl.SSLContext) -> None:
+    def __init__(self, server: EmailConfig, resolver: Resolver, context: ssl.SSLContext) -> None:
         self._server = server
         self._resolver = resolver
         self._context = context
-        super().__init__(server.host, server.port, timeout=TIMEOUT.total_seconds())
+        super().__init__(server.host, server.port, timeout=server.timeout.total_seconds())
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        is_encrypted = self._server.encryption != "none"
+        is_encrypted = self._server.security is not Security.NONE
         found = granted(
             host,
             port,
@@ -123,7 +100,7 @@ class _Guarded(smtplib.SMTP):
             except OSError as error:
                 failure = error
                 continue
-            if self._server.encryption != "tls":
+            if self._server.security is not Security.TLS:
                 return link
             try:
                 return self._context.wrap_socket(link, server_hostname=host)

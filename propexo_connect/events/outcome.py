@@ -47,7 +47,7 @@ def judged(status: int, asked_s: float | None) -> Outcome:
         return Outcome(Verdict.DEAD, status, "answered 410: the receiver is gone for good")
     if 300 <= status < 400:
         return Outcome(Verdict.AGAIN, status, f"answered {status}, a redirect; redirects are not followed")
-    if status == 429 or status == 408 or status >= 500:
+    if status in {408, 429} or status >= 500:
         wish = "" if asked_s is None else f" and asks for a pause of {asked_s:.0f} s"
         return Outcome(Verdict.AGAIN, status, f"answered {status}{wish}", asked_s)
     return Outcome(Verdict.AGAIN, status, f"answered {status}: the receiver refuses it as it is", asked_s)

@@ -20,14 +20,16 @@ from standardwebhooks.webhooks import Webhook
 
 from propexo_connect.model.errors import ConfigurationError
 
-HEX_HEADER = "X-Propexo-Signature"
+HEX_HEADER = "X-Signature-256"
 """The header of the simpler signature, unless the endpoint names another one."""
 
 PREFIX = "whsec_"
 _SHORTEST_BYTES, _LONGEST_BYTES = 24, 64
 
 
-def standard_headers(message_id: str, sent_at: datetime, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
+def standard_headers(
+    message_id: str, sent_at: datetime, body: bytes, secrets: Sequence[str]
+) -> dict[str, str]:
     """The three headers of Standard Webhooks.
 
     Args:
@@ -75,7 +77,7 @@ def secret_bytes(secret: str) -> bytes:
         raise ConfigurationError(
             "a signing secret cannot be used (not shown)",
             expected="whsec_ and 24 to 64 random bytes in base64",
-            remedy="Make one: python3 -c \"import base64, os; "
+            remedy='Make one: python3 -c "import base64, os; '
             "print('whsec_' + base64.b64encode(os.urandom(32)).decode())\"",
         )
     return key

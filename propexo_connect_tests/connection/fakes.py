@@ -155,6 +155,10 @@ class Warehouse:
             raise ConfigurationError("the URL cannot be read")
         return f"warehouse {self.config.path}"
 
+    def exists(self) -> bool:
+        """Never asked."""
+        raise AssertionError
+
     def check(self) -> None:
         """Never."""
         raise AssertionError
