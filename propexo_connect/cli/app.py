@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from propexo_connect.cli import catalogue
+from propexo_connect.cli import catalogue, events
 from propexo_connect.cli.simulate import simulate
 from propexo_connect.connection.folder import load_connections
 from propexo_connect.connection.parse import Connection
@@ -31,6 +31,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=True, help=__doc__.splitlines()[0] if __doc__ else None
 )
 app.add_typer(catalogue.app, name="connectors")
+app.add_typer(events.app, name="events")
 app.command()(simulate)
 
 Folder = Annotated[Path, typer.Option("--connections", help="The folder of the connection files.")]

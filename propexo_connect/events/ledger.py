@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from propexo_connect.destinations.dialect import Link
 from propexo_connect.destinations.identifiers import listed
 from propexo_connect.destinations.state import DELIVERIES, DELIVERY_LOG, OUTBOX
 from propexo_connect.events.due import PENDING
 from propexo_connect.events.outcome import Verdict
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,20 @@ class EndpointCounts:
     last_delivered_at: datetime | None
     last_problem: str | None
     last_problem_at: datetime | None
+
+    def __add__(self, other: "EndpointCounts") -> "EndpointCounts":
+        """The same endpoint in two outboxes."""
+        latest = max(self, other, key=lambda one: one.last_problem_at or _NEVER)
+        return EndpointCounts(
+            self.endpoint,
+            self.pending + other.pending,
+            self.delivered + other.delivered,
+            self.dead + other.dead,
+            min(filter(None, (self.next_at, other.next_at)), default=None),
+            max(filter(None, (self.last_delivered_at, other.last_delivered_at)), default=None),
+            latest.last_problem,
+            latest.last_problem_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
 """An event as it goes on the wire."""
 
 import json
+import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from propexo_connect.model.event import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,9 @@ class Message:
         """What is posted: `{"type": "data.new", "timestamp": "2026-03-01T12:00:00+00:00", "data": {…}}`."""
         kind, at = json.dumps(self.event), json.dumps(self.occurred_at.isoformat())
         return f'{{"type":{kind},"timestamp":{at},"data":{self.data}}}'.encode()
+
+
+def trial(now: datetime) -> Message:
+    """An event that tells of nothing, by which an endpoint is tried out."""
+    message_id = f"evt_test_{secrets.token_hex(12)}"
+    return Message(message_id, Event.TEST, now, '{"message":"This is a test; nothing has happened."}')

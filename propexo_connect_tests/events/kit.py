@@ -55,7 +55,10 @@ def webhook(url: str, posting: Posting, **content: Any) -> Receiver:
 
 @dataclass
 class Scripted:
-    """A receiver of any kind: one outcome a message, the last one for ever; `meanwhile` happens on the way."""
+    """A receiver of any kind: one outcome a message, the last one for ever.
+
+    `meanwhile` happens on the way.
+    """
 
     outcomes: list[Outcome]
     max_in_flight: int = 1
