@@ -19,15 +19,15 @@ from propexo_connect.connection.folder import load_connections
 from propexo_connect.connection.problem import close
 from propexo_connect.destinations.base import Destination
 from propexo_connect.destinations.dialect import Link
-from propexo_connect.events.deliver import Tally, deliver
 from propexo_connect.events.due import expand
 from propexo_connect.events.ledger import Again, EndpointCounts, LoggedAttempt, counts, logged, replay
 from propexo_connect.events.message import trial
 from propexo_connect.events.opened import PATIENCE, stored
-from propexo_connect.events.outboxes import outboxes_of
+from propexo_connect.events.outboxes import Outboxes, is_there, outboxes_of
 from propexo_connect.events.outcome import Verdict
 from propexo_connect.events.post import Posting
-from propexo_connect.events.receivers import receiver_of, receivers_of
+from propexo_connect.events.receivers import receiver_of
+from propexo_connect.events.rounds import deliver_all
 from propexo_connect.model.clock import Clock, SystemClock
 from propexo_connect.model.duration import parse_duration
 from propexo_connect.model.errors import ConfigurationError, ConnectError, UnknownName
@@ -75,25 +75,34 @@ class _Place:
             )
         return known[name]
 
+    def outboxes(self) -> Outboxes:
+        """Those of all connections, and the spare one."""
+        return outboxes_of(load_connections(self.folder).connections, os.environ, Path.cwd())
+
     def each(self, work: Callable[[Destination], T]) -> Generator[T]:
         """What the work makes of each outbox that is there; one that cannot be asked is told at the end."""
-        found = outboxes_of(load_connections(self.folder).connections, os.environ, Path.cwd())
+        found = self.outboxes()
         problems: list[ConnectError] = list(found.problems)
         for address, destination in found.found.items():
-            if not destination.exists():
+            if not is_there(destination):
                 continue
             try:
                 yield work(destination)
             except ConnectError as error:
                 problems.append(error.at(address))
-        for problem in problems:
-            _err.print(escape(str(problem)), style="red", soft_wrap=True)
-        if problems:
-            raise typer.Exit(1)
+        _tell(problems)
 
     def asked(self, query: Callable[[Link], T]) -> Generator[T]:
         """What a query of each outbox answers."""
         return self.each(lambda destination: stored(destination, query, self.clock, PATIENCE))
+
+
+def _tell(problems: Sequence[ConnectError]) -> None:
+    """Say what went wrong, and end with it."""
+    for problem in problems:
+        _err.print(escape(str(problem)), style="red", soft_wrap=True)
+    if problems:
+        raise typer.Exit(1)
 
 
 def _place(connections: Path) -> _Place:
@@ -204,19 +213,13 @@ def send_test(
 def deliver_now(connections: Folder = HERE, as_json: Json = False) -> None:
     """Deliver what is due now."""
     place = _place(connections)
-    endpoints = place.endpoints().values()
-    tallies: list[Tally] = []
-
-    def show() -> None:
-        tally = sum(tallies, Tally())
-        if as_json:
-            _print_json(asdict(tally))
-        else:
-            _out.print(f"{tally.delivered} delivered, {tally.failed} failed, {tally.dead} of them given up.")
-
-    with _told(show), Posting(place.clock) as posting:
-        receivers = receivers_of(endpoints, os.environ, posting)
-        tallies += place.each(lambda destination: deliver(destination, receivers, place.clock))
+    found = deliver_all(place.outboxes(), place.endpoints().values(), os.environ, place.clock)
+    tally = found.tally
+    if as_json:
+        _print_json(asdict(tally))
+    else:
+        _out.print(f"{tally.delivered} delivered, {tally.failed} failed, {tally.dead} of them given up.")
+    _tell((*found.busy, *found.problems))
 
 
 @app.command()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
@@ -126,8 +127,9 @@ class Destination(Protocol):
         """Where it is, in words and without secrets: the identity by which two connections clash."""
         ...
 
-    def exists(self) -> bool:
-        """Whether there is something to open; opening would make what is missing."""
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files it consists of, the first of which is there once it was opened; none of a server."""
         ...
 
     def check(self) -> None:

@@ -20,6 +20,7 @@ from propexo_connect.destinations.dialect import Link
 from propexo_connect.events.backoff import STEPS, Chance, by_chance, next_try
 from propexo_connect.events.due import Due, Place, Tried, claim, expand, note, put_back
 from propexo_connect.events.opened import PATIENCE, stored
+from propexo_connect.events.outboxes import is_there
 from propexo_connect.events.outcome import Verdict, failed
 from propexo_connect.events.receivers import Receiver
 from propexo_connect.model.clock import Clock
@@ -70,11 +71,13 @@ def deliver(
     clock: Clock,
     pace: Pace = PACE,
     chance: Chance = by_chance,
+    stop: threading.Event | None = None,
 ) -> Tally:
     """Deliver until nothing is due or the time is up.
 
     Args:
         receivers: by the names of their endpoints; what is due for others waits, without an attempt.
+        stop: once it is set, nothing more is sent; what was sent is noted.
 
     Raises:
         DestinationBusy: a sync holds the destination; nothing was sent that is not noted, unless the sync
@@ -82,7 +85,7 @@ def deliver(
         ConnectError: the destination cannot be asked.
     """
     tally = Tally()
-    if not destination.exists():
+    if not is_there(destination):
         return tally
     ends_at = clock.monotonic() + pace.budget.total_seconds()
     waiting = set(receivers)
@@ -93,12 +96,13 @@ def deliver(
         expand(link, now)
         return claim(link, sorted(waiting), now, now + pace.lease, pace.each, pace.most)
 
-    while waiting and clock.monotonic() < ends_at:
+    halt = stop or threading.Event()
+    while waiting and not halt.is_set() and clock.monotonic() < ends_at:
         due = stored(destination, claimed, clock, PATIENCE)
         failpoint("events claimed")
         if not due:
             break
-        batch = _Batch(due, receivers, clock, pace, chance)
+        batch = _Batch(due, receivers, clock, pace, chance, halt)
         try:
             batch.send()
         finally:
@@ -146,13 +150,14 @@ class _Batch:
         clock: Clock,
         pace: Pace,
         chance: Chance,
+        stop: threading.Event,
     ) -> None:
         self._receivers = receivers
         self._clock = clock
         self._chance = chance
         self._ends_at = clock.monotonic() + pace.batch.total_seconds()
         self._at_once = pace.at_once
-        self._stop = threading.Event()
+        self._stop = stop
         self._tried: deque[Tried] = deque()
         self._lines: defaultdict[str, _Line] = defaultdict(lambda: _Line(pace.failures))
         for one in due:
@@ -182,8 +187,9 @@ class _Batch:
             try:
                 for lane in [pool.submit(self._lane, name) for name in turns]:
                     lane.result()
-            finally:
+            except BaseException:
                 self._stop.set()
+                raise
 
     def note(self, link: Link) -> None:
         """Write down what was tried, and let the rest come due again."""

@@ -1,6 +1,5 @@
 """What the outbox tells people: how deliveries stand, what was tried, and what is to be sent again."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -131,20 +130,3 @@ def replay(link: Link, again: Again, now: datetime) -> int:
         f"and (d.state = '{Verdict.DEAD}' or (d.state = '{Verdict.DELIVERED}' and not cast($5 as boolean)))",
         (again.event_id, again.since, again.until, again.endpoint, again.dead, now),
     )
-
-
-def forget(link: Link, before: datetime) -> int:
-    """Delete events that occurred before that instant and were delivered to all who asked; how many.
-
-    Their deliveries and log lines go with them. What is pending or dead stays. Call `expand` before.
-    """
-    done = (
-        f"select o.id from {OUTBOX.sql} o where o.occurred_at < $1 "
-        f"and exists (select 1 from {DELIVERIES.sql} d where d.event_id = o.id) "
-        f"and not exists (select 1 from ({_LATEST}) d where d.event_id = o.id "
-        f"and d.state <> '{Verdict.DELIVERED}')"
-    )
-    ids: Sequence[str] = [row[0] for row in link.rows(done, (before,))]
-    for table, column in ((DELIVERY_LOG, "event_id"), (DELIVERIES, "event_id"), (OUTBOX, "id")):
-        link.run(f"delete from {table.sql} where {column} = any(cast($1 as text[]))", (list(ids),))
-    return len(ids)

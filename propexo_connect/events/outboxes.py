@@ -21,6 +21,17 @@ class Outboxes:
     problems: tuple[ConnectError, ...] = ()
 
 
+def stamp_of(destination: Destination) -> str | None:
+    """What changes whenever a destination's file is written; None for a server, which must be asked."""
+    files = destination.files
+    return " ".join(str(file.stat().st_mtime_ns) if file.exists() else "-" for file in files) or None
+
+
+def is_there(destination: Destination) -> bool:
+    """Whether there is something to open; opening would make what is missing."""
+    return not destination.files or destination.files[0].exists()
+
+
 def outboxes_of(connections: Iterable[Connection], environ: Mapping[str, str], cwd: Path) -> Outboxes:
     """The destinations of the connections, each once, and the spare outbox last; nothing is opened."""
     found: dict[str, Destination] = {}

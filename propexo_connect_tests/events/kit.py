@@ -41,7 +41,7 @@ def endpoint(name: str = "hook", **content: Any) -> Endpoint:
         "subscribe": [{"events": ["data.new"]}],
     }
     if content.get("kind", "webhook") != "webhook":
-        written.pop("secret")
+        written = {"subscribe": written["subscribe"]}
     found = endpoint_of(Document({**written, **content}), name)  # pyright: ignore[reportArgumentType]
     assert isinstance(found, Endpoint), [str(problem) for problem in found]
     return found

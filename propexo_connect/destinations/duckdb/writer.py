@@ -66,8 +66,9 @@ class DuckDB:
     def address(self) -> str:
         return f"duckdb:{Path(self._path).resolve()}"
 
-    def exists(self) -> bool:
-        return Path(self._path).exists()
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return Path(self._path), Path(f"{self._path}.wal")
 
     def check(self) -> None:
         with closing(self._connection()) as connection, _errors(self._path), _transaction(connection) as link:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -78,8 +79,9 @@ class Postgres:
     def address(self) -> str:
         return f"postgresql://{self._place}"
 
-    def exists(self) -> bool:
-        return True  # a database is never made by us
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return ()
 
     def check(self) -> None:
         with self._errors(), closing(self._connect()) as connection:
