@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from propexo_connect.destinations.dialect import Link
 from propexo_connect.destinations.standing import Standing
+from propexo_connect.model.event import Notice
 from propexo_connect.model.layout import Change, Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import StreamPlan
@@ -32,6 +33,9 @@ class Step:
         superseded: records of the step that a newer version in the same step replaced.
         window: the ledger row, its counts still to be filled in.
         force: take the source's word for records that are older than what is stored (`re-pull --force`).
+        is_first: it belongs to the first sync of the stream.
+        is_first_full: it belongs to the first read of the whole of a stream that was read in windows so far:
+            what it finds new is old.
     """
 
     plan: StreamPlan
@@ -42,6 +46,8 @@ class Step:
     superseded: int
     window: Window
     force: bool = False
+    is_first: bool = False
+    is_first_full: bool = False
 
     @property
     def read(self) -> int:
@@ -106,6 +112,14 @@ class Session(Protocol):
 
     def equation_faults(self, plan: StreamPlan) -> int:
         """How many ledger rows break `read = new + changed + unchanged + superseded + rejected`."""
+        ...
+
+    def emit(self, notices: Sequence[Notice]) -> None:
+        """Write events of a sync into the outbox, all or none; an id that stands there is left as it is."""
+        ...
+
+    def prune_outbox(self, now: datetime) -> int:
+        """Drop the events that every endpoint has had for long, and how many; what waits stays."""
         ...
 
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:

@@ -1,6 +1,6 @@
 """The one sequence of statements that stores a step, for every destination (SEMANTICS §4).
 
-    fence → lock → table → stage → verdicts → history → merge → changes → rejected → ledger → fence
+    fence → lock → table → stage → verdicts → history → outbox → merge → changes → rejected → ledger → fence
 
 The caller opens the transaction before and ends it after; whatever is raised here must roll it back.
 

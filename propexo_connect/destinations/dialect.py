@@ -66,6 +66,14 @@ class Dialect(Protocol):
         """The texts of a JSON array, one row each, in the list of a select."""
         ...
 
+    def json_length(self, expression: str) -> str:
+        """How many items a JSON array has."""
+        ...
+
+    def sha256(self, expression: str) -> str:
+        """The SHA-256 of a text in UTF-8, as 64 hexadecimal digits."""
+        ...
+
     def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
         """A stored value in the wider type its column gets."""
         ...

@@ -31,6 +31,8 @@ FAILPOINTS = (
     "content staged",
     "history closed",
     "history written",
+    "new told",
+    "changed told",
     "gone deleted",
     "changed deleted",
     "changed updated",

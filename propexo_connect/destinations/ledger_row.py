@@ -25,6 +25,7 @@ _PLAIN = (
     "sync_id",
     "fence",
     "position",
+    "is_last",
 )
 _INSTANTS = ("started_at", "read_started_at", "finished_at")
 

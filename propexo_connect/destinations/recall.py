@@ -156,7 +156,9 @@ def _progress(link: Link, plans: Sequence[StreamPlan], lane: str) -> dict[str, P
                 stream: tuple(row) for stream, *row in link.rows(progress(is_integer=is_integer), of_streams)
             }
         for plan in chosen:
-            watermark, oldest, first_synced_at, last_full_at = marks.get(plan.stream.name, (None,) * 4)
+            watermark, oldest, first_synced_at, last_full_at, is_synced = marks.get(
+                plan.stream.name, (None, None, None, None, False)
+            )
             if not is_integer:
                 watermark, oldest = instant(watermark), instant(oldest)
             last = unfinished.get(plan.stream.name)
@@ -169,6 +171,7 @@ def _progress(link: Link, plans: Sequence[StreamPlan], lane: str) -> dict[str, P
                 instant(last_full_at),
                 last,
                 positions.get(plan.stream.name),
+                is_synced,
             )
     return found
 

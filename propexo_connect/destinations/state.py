@@ -127,6 +127,7 @@ WINDOWS = StateTable(
         ("covered_end?", TIMESTAMP),
         ("covered_start_value?", INTEGER),
         ("covered_end_value?", INTEGER),
+        ("is_last?", BOOLEAN),
     ),
     key=("connection", "stream", "number"),
 )
@@ -136,6 +137,7 @@ WINDOWS = StateTable(
 for where a change of the clock makes a bound ambiguous; null is without limit.
 `gathered`: records that this part put aside for the swap of the mode `overwrite`; they are counted
 as read, new, changed and so on by the part that swaps them in.
+`is_last`: the sync came to the end of the stream that it had set itself; its other rows lead there.
 """
 
 WINDOW_PARTS = StateTable(
@@ -273,6 +275,9 @@ MIGRATIONS: dict[int, tuple[Migration, ...]] = {
         "covered_start_value = tile_start_value, covered_end_value = tile_end_value "
         "where filter_field is not null",
         (STREAMS, "views"),
+        (WINDOWS, "is_last"),
+        # Every sync from before counts as one that came to its end: no stream is to be new again.
+        "update _propexo.windows set is_last = is_complete",
         OUTBOX,
         DELIVERIES,
         DELIVERY_LOG,
@@ -369,9 +374,9 @@ OF_STREAMS = f"{quote('connection')} = $1 and {quote('stream')} = any(cast($2 as
 def progress(*, is_integer: bool) -> str:
     """The query for where streams stand; `$3` is the lane.
 
-    Its rows: stream, watermark, oldest, first_synced_at, last_full_at. For oldest the tiles are walked from
-    the newest end back, and the first gap ends the walk; a tile without a start reaches back without limit
-    and answers with null. A stream without a complete row has none.
+    Its rows: stream, watermark, oldest, first_synced_at, last_full_at, is_synced. For oldest the tiles are
+    walked from the newest end back, and the first gap ends the walk; a tile without a start reaches back
+    without limit and answers with null. A stream without a complete row has none.
     """
     start, end = ("tile_start_value", "tile_end_value") if is_integer else ("tile_start", "tile_end")
     lowest = str(-(2**63)) if is_integer else "cast('-infinity' as timestamptz)"
@@ -394,10 +399,11 @@ with complete as (
   select stream,
     max({end}) filter (where reading in ('recurring', 'full')) as watermark,
     min(started_at) filter (where reading in ('recurring', 'full')) as first_synced_at,
-    max(read_started_at) filter (where reading = 'full') as last_full_at
+    max(read_started_at) filter (where reading = 'full') as last_full_at,
+    coalesce(bool_or(is_last) filter (where reading in ('recurring', 'full')), false) as is_synced
   from complete group by stream
 )
-select m.stream, m.watermark, r.oldest, m.first_synced_at, m.last_full_at
+select m.stream, m.watermark, r.oldest, m.first_synced_at, m.last_full_at, m.is_synced
 from marks m left join reached r on r.stream = m.stream
 """
 

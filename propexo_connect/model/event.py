@@ -1,7 +1,12 @@
 """What the product tells others: events, who wants which of them, and where they are brought to."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -47,6 +52,19 @@ class Subscription:
         """Whether it is about the connection, and about the stream where one is given."""
         return _holds(self.connections, connection) and (stream is None or _holds(self.streams, stream))
 
+    def wants(self, event: Event, *, is_first: bool = False, is_old: bool = False) -> bool:
+        """Whether the event goes to the endpoint.
+
+        Args:
+            is_first: it tells of a record that came with its stream's first sync.
+            is_old: it tells of a record that came with a read of old records.
+        """
+        return (
+            event in self.events
+            and (self.with_first_sync or not is_first)
+            and (self.with_backsync or not is_old)
+        )
+
 
 class EndpointKind(StrEnum):
     """How an endpoint is spoken to."""
@@ -77,6 +95,36 @@ class Endpoint:
     config: BaseModel
     subscriptions: tuple[Subscription, ...] = ()
     is_paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One event as it goes into the outbox, where it is not about a record.
+
+    Args:
+        endpoints: the names of those who want it, at least one.
+        payload: the `data` of the body that is sent.
+    """
+
+    id: str
+    event: Event
+    connection: str
+    occurred_at: datetime
+    sync_id: str
+    endpoints: tuple[str, ...]
+    payload: Mapping[str, Any]
+    stream: str | None = None
+
+
+ID_PREFIX = "evt_"
+ID_LENGTH = 32
+"""Hexadecimal digits behind the prefix."""
+
+
+def event_id(*parts: str | int) -> str:
+    """The id of what these parts tell apart: the same parts, the same id."""
+    text = json.dumps(parts, ensure_ascii=False)
+    return ID_PREFIX + hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
 
 
 def _holds(names: tuple[str, ...], name: str) -> bool:

@@ -70,6 +70,7 @@ class Window:
         started_at: start of the sync, which becomes the records' `last_seen`.
         covered: what the read proves of the filter's field once it is complete.
         parts: the parents whose reading ended with this part, where a stream is read through parents.
+        is_last: with it the sync came to the end of the stream that it had set itself.
     """
 
     connection: str
@@ -95,6 +96,7 @@ class Window:
     page_count: int = 0
     retry_count: int = 0
     parts: tuple[Part, ...] = ()
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class Progress:
         last_full_at: start of the latest complete read of the whole.
         unfinished: the latest part of a tile that never came to its end, None when there is none.
         position: where the latest complete tile ended, for sources that carry on from there.
+        is_synced: whether a recurring or full sync has ever come to its end.
     """
 
     watermark: datetime | int | None = None
@@ -116,3 +119,4 @@ class Progress:
     last_full_at: datetime | None = None
     unfinished: Window | None = None
     position: str | None = None
+    is_synced: bool = False

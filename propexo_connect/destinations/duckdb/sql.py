@@ -40,6 +40,12 @@ class DuckDBDialect:
     def each_text(self, expression: str) -> str:
         return f"unnest(cast({expression} as varchar[]))"
 
+    def json_length(self, expression: str) -> str:
+        return f"json_array_length({expression})"
+
+    def sha256(self, expression: str) -> str:
+        return f"sha256({expression})"
+
     def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
         return types.converted(expression, before, after)
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 import duckdb
 import pyarrow as pa
 
-from propexo_connect.destinations import failpoints, recall
+from propexo_connect.destinations import failpoints, outbox, recall
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
@@ -22,6 +22,7 @@ from propexo_connect.destinations.duckdb.sql import DIALECT
 from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table
 from propexo_connect.destinations.standing import Standing
+from propexo_connect.model.event import Notice
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import StreamPlan, Table
@@ -173,6 +174,17 @@ class DuckDBSession:
     def equation_faults(self, plan: StreamPlan) -> int:
         with _errors(self._path, plan):
             return recall.equation_faults(DuckDBLink(self._cursor()), plan)
+
+    def emit(self, notices: Sequence[Notice]) -> None:
+        with self._commits, _errors(self._path), _transaction(self._cursor()) as link:
+            outbox.write_notices(link, notices)
+            link.connection.commit()
+
+    def prune_outbox(self, now: datetime) -> int:
+        with self._commits, _errors(self._path), _transaction(self._cursor()) as link:
+            pruned = outbox.prune(link, now)
+            link.connection.commit()
+            return pruned
 
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
         with _errors(self._path, plan), _transaction(self._cursor()) as link:

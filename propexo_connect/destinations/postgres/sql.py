@@ -44,6 +44,12 @@ class PostgresDialect:
     def each_text(self, expression: str) -> str:
         return f"pg_catalog.jsonb_array_elements_text({expression})"
 
+    def json_length(self, expression: str) -> str:
+        return f"jsonb_array_length({expression})"
+
+    def sha256(self, expression: str) -> str:
+        return f"encode(sha256(convert_to({expression}, 'UTF8')), 'hex')"
+
     def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
         return types.converted(expression, before, after)
 

@@ -11,7 +11,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import conninfo
 
-from propexo_connect.destinations import failpoints, recall
+from propexo_connect.destinations import failpoints, outbox, recall
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
@@ -25,6 +25,7 @@ from propexo_connect.destinations.schema import make_schema, prepare, refuse_str
 from propexo_connect.destinations.standing import Standing
 from propexo_connect.destinations.state import VERSION
 from propexo_connect.model.errors import ConfigurationError
+from propexo_connect.model.event import Notice
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import StreamPlan, Table
@@ -194,13 +195,24 @@ class PostgresSession:
         with self._transaction(plan) as link:
             return recall.equation_faults(link, plan)
 
+    def emit(self, notices: Sequence[Notice]) -> None:
+        with self._transaction() as link:
+            outbox.write_notices(link, notices)
+            link.connection.commit()
+
+    def prune_outbox(self, now: datetime) -> int:
+        with self._transaction() as link:
+            pruned = outbox.prune(link, now)
+            link.connection.commit()
+            return pruned
+
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
         with self._transaction(plan) as link:
             return recall.stored_facts(link, plan, layout)
 
     @contextmanager
     def transaction(self) -> Generator["PostgresLink"]:
-        with self._transaction(None) as link:
+        with self._transaction() as link:
             yield link
             link.connection.commit()
 
@@ -211,7 +223,7 @@ class PostgresSession:
                 connection.close()
 
     @contextmanager
-    def _transaction(self, plan: StreamPlan | None) -> Generator["PostgresLink"]:
+    def _transaction(self, plan: StreamPlan | None = None) -> Generator["PostgresLink"]:
         """The thread's connection, rolled back unless it was committed inside."""
         with self._errors(plan):
             connection = self._connection()
