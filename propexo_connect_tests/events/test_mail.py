@@ -7,6 +7,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -60,7 +61,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @contextmanager
-def mail_server(made: Certificates, *, is_tls: bool = False, **answers: str) -> Generator[MailServer]:
+def mail_server(
+    made: Certificates, answers: Mapping[str, str] = MappingProxyType({}), *, is_tls: bool = False
+) -> Generator[MailServer]:
     """A mail server for one session."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made.certificate, made.key)
@@ -117,7 +120,7 @@ def test_a_server_can_be_encrypted_from_the_first_byte(made: Certificates) -> No
 
 
 def test_without_encryption_nothing_is_said(made: Certificates) -> None:
-    with mail_server(made, STARTTLS="454 not now") as server:
+    with mail_server(made, {"STARTTLS": "454 not now"}) as server:
         outcome = send(server, made, user="me", password="${PASSWORD}")
     assert outcome.verdict is Verdict.AGAIN
     assert "AUTH" not in " ".join(server.commands)
@@ -144,7 +147,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(made: Certificates, tm
 def test_a_refusal_is_tried_again_and_told_by_its_code_alone(
     made: Certificates, word: str, answer: str, code: int
 ) -> None:
-    with mail_server(made, **{word: answer}) as server:
+    with mail_server(made, {word: answer}) as server:
         outcome = send(server, made, user="me", password="${PASSWORD}")
     assert (outcome.verdict, outcome.status) == (Verdict.AGAIN, code)
     assert "hunter2" not in str(outcome.problem)
