@@ -72,8 +72,8 @@ def next_due(link: Link, endpoints: Sequence[str]) -> datetime | None:
     Events that no delivery was made of yet are due since they occurred.
     """
     row = link.rows(
-        f"select min(at) from ("
-        f"select min(next_at) as at from {DELIVERIES.sql} "
+        f"select min(due_at) from ("
+        f"select min(next_at) as due_at from {DELIVERIES.sql} "
         f"where state = '{PENDING}' and endpoint = any(cast($1 as text[])) union all "
         f"select min(w.occurred_at) from ("
         f"select o.id, o.occurred_at, {link.dialect.each_text('o.endpoints')} as endpoint from {OUTBOX.sql} o"

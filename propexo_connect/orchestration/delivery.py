@@ -21,7 +21,7 @@ from propexo_connect.events.opened import NO_PATIENCE, stored
 from propexo_connect.events.outboxes import is_there, outboxes_of, stamp_of
 from propexo_connect.events.rounds import deliver_all
 from propexo_connect.model.clock import Clock, SystemClock
-from propexo_connect.model.errors import ConnectError
+from propexo_connect.model.errors import ConnectError, RetryableError
 from propexo_connect.orchestration.alerts import failed_syncs_sensor, overdue_sensor
 from propexo_connect.orchestration.failure import NEVER_RETRY
 from propexo_connect.orchestration.schedules import LOOK_EVERY_S
@@ -112,7 +112,11 @@ def due_events_sensor(
         looked = dict(before["looked"])
         is_due = False
         for address, destination in outboxes_of(connections, os.environ, Path.cwd()).found.items():
-            look = _look(destination, endpoints, looked.get(address), now_of)
+            try:
+                look = _look(destination, endpoints, looked.get(address), now_of)
+            except ConnectError as error:
+                context.log.warning(f"{address} cannot be asked what is due. {error.name}: {error}")
+                continue
             if look is not None:
                 looked[address] = look
                 is_due = is_due or _is_past(look, now_of.now())
@@ -173,7 +177,7 @@ def _look(
         return before
     try:
         due = stored(destination, lambda link: next_due(link, endpoints), clock, NO_PATIENCE)
-    except ConnectError:
+    except RetryableError:
         return None
     return _Looked(stamp=stamp_of(destination), due=None if due is None else due.isoformat())
 

@@ -13,6 +13,7 @@ from propexo_connect.connection.endpoints import endpoint_of
 from propexo_connect.destinations.base import Destination
 from propexo_connect.destinations.state import OUTBOX, insert
 from propexo_connect.events.deliver import Pace, Tally, deliver
+from propexo_connect.events.due import next_due
 from propexo_connect.events.message import Message
 from propexo_connect.events.opened import stored
 from propexo_connect.events.outcome import Outcome, Verdict
@@ -118,6 +119,10 @@ class Outbox:
     def deliver(self, receivers: Mapping[str, Receiver], pace: Pace = PACE) -> Tally:
         """One run, without chance."""
         return deliver(self.destination, receivers, self.clock, pace, lambda: 0.5)
+
+    def next_due(self, *endpoints: str) -> datetime | None:
+        """When something is due for one of them."""
+        return stored(self.destination, lambda link: next_due(link, endpoints), self.clock, timedelta(0))
 
     def states(self) -> dict[tuple[str, str, int], tuple[str, int]]:
         """State and attempts of each delivery, by event, endpoint and number."""

@@ -12,6 +12,7 @@ from propexo_connect.events.outcome import Outcome, Verdict
 from propexo_connect.events.post import Posting
 from propexo_connect_tests.events.kit import PACE, Outbox, Scripted, answers, webhook
 from propexo_connect_tests.events.receiving import Reaction, receiving
+from propexo_connect_tests.http.doubles import NOON
 
 
 def raising(error: BaseException) -> Callable[[], object]:
@@ -178,3 +179,16 @@ def test_a_destination_that_is_not_there_is_not_made(outbox: Outbox) -> None:
     path.unlink()
     assert outbox.deliver({"hook": answers(204)}) == Tally()
     assert not path.exists()
+
+
+def test_what_is_due_next_is_told_of_the_endpoints_that_are_asked_for(outbox: Outbox) -> None:
+    assert outbox.next_due("hook", "other") is None
+    outbox.write(5, to=["hook", "paused"])
+    assert outbox.next_due("hook") == NOON + timedelta(seconds=5)
+    assert outbox.next_due("other") is None
+    outbox.deliver({"hook": answers(500)})
+    assert outbox.next_due("hook") == NOON + timedelta(seconds=5)
+    assert outbox.next_due("paused") == NOON
+    outbox.clock.advance(5)
+    outbox.deliver({"hook": answers(204), "paused": answers(204)})
+    assert outbox.next_due("hook", "paused") is None

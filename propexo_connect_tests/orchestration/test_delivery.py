@@ -1,6 +1,7 @@
 """Events in Dagster: the job, the sensor that starts it, and what is told that no sync could tell."""
 
 import json
+import os
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -84,8 +85,6 @@ class Yard:
 
     def events(self, *, spare: bool = False) -> list[tuple[Any, ...]]:
         """Event, stream and payload of each event in the destination's outbox or in the spare one."""
-        import os
-
         given = spare_outbox(os.environ, Path.cwd()) if spare else destination_of(self.connection, {})
         if not given.files[0].exists():
             return []
@@ -167,8 +166,6 @@ def test_a_file_that_was_not_written_since_is_not_opened(bench: Bench, yard: Yar
     file = Path(next(iter(looked)).removeprefix("duckdb:"))
     before = file.stat()
     file.write_bytes(b"nothing")
-    import os
-
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert yard.tick(bench.instance) == []
     assert json.loads(str(yard.cursor))["looked"] == looked
@@ -188,7 +185,7 @@ def fail(bench: Bench, yard: Yard, error: ConnectError | None, **tags: str) -> d
     if error is not None:
         bench.vendor.failures = {"properties": error}
     result = bench.sync("properties", tags=tags)
-    event = next(event for event in result.all_events if event.is_failure and event.is_run_event)
+    event = next(event for event in result.all_events if event.event_type is dg.DagsterEventType.RUN_FAILURE)
     sensor = failed_syncs_sensor([yard.connection], yard.folder, "failed_syncs")
     context = dg.build_run_status_sensor_context(
         "failed_syncs", event, bench.instance, result.dagster_run
@@ -209,6 +206,7 @@ def test_a_sync_that_could_not_reach_its_destination_is_told_of_by_the_spare_out
     said = told(yard, spare=True)
     assert len(said) == 1
     bench.file.rmdir()
+    yard.clock.move(timedelta(minutes=1))
     assert yard.tick(bench.instance) == [f"{JOB}:1"]
     assert yard.deliver(bench.instance).success
     assert json.loads(yard.there.requests[0].body)["type"] == "sync.failed"
