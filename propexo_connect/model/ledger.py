@@ -98,6 +98,11 @@ class Window:
     parts: tuple[Part, ...] = ()
     is_last: bool = False
 
+    @property
+    def ends_first(self) -> bool:
+        """Whether the stream's first sync is over with it, unless it was before."""
+        return self.is_last and self.reading.moves_watermark
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
