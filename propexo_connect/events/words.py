@@ -19,7 +19,7 @@ _HEADS = {
     Event.TEST: "a test of this endpoint; nothing has happened",
 }
 
-_DETAILS = ("error", "problem", "message", "remedy", "completed_at", "limit", "schedule")
+_DETAILS = ("error", "message", "completed_at", "limit", "schedule")
 """What is told of an event's data, where it has it; never a record."""
 
 
@@ -35,14 +35,9 @@ def details(message: Message) -> str:
     loaded: object = json.loads(message.data)
     data = cast("dict[str, Any]", loaded) if isinstance(loaded, dict) else {}
     lines = [f"{name}: {_line(data[name])}" for name in _DETAILS if data.get(name) not in (None, "", [], {})]
-    streams = data.get("streams")
-    if isinstance(streams, list | dict) and message.event == Event.SYNC_FAILED:
-        lines += [_line(one) for one in _failed(cast("list[Any] | dict[str, Any]", streams))]
+    if message.event == Event.SYNC_FAILED:
+        lines += [_line(f"{one.get('stream')}: {one.get('error')}") for one in data.get("streams") or ()]
     return "\n".join([*lines, f"event {message.id}, {message.occurred_at:%Y-%m-%d %H:%M:%S} UTC"])
-
-
-def _failed(streams: "list[Any] | dict[str, Any]") -> list[Any]:
-    return streams if isinstance(streams, list) else [f"{name}: {said}" for name, said in streams.items()]
 
 
 def _line(value: object) -> str:

@@ -4,9 +4,10 @@ They go into the outbox of the connection's destination; where that cannot be re
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import msgspec
@@ -14,15 +15,16 @@ import msgspec
 from propexo_connect.connection.endpoints import load_endpoints
 from propexo_connect.connection.parse import Connection
 from propexo_connect.destinations.base import Session
-from propexo_connect.destinations.dialect import Link
-from propexo_connect.destinations.state import OUTBOX
+from propexo_connect.events.of_sync import SyncEnd, notices_of, wanting
 from propexo_connect.events.opened import PATIENCE, opened
 from propexo_connect.events.outboxes import destination_of, spare_outbox
+from propexo_connect.model import errors
 from propexo_connect.model.clock import Clock, SystemClock
 from propexo_connect.model.duration import duration_text
-from propexo_connect.model.errors import ConnectError
-from propexo_connect.model.event import Endpoint, Event, Notice, event_id
-from propexo_connect.orchestration.naming import CONNECTION_TAG, slug, slugs
+from propexo_connect.model.errors import ConnectError, Stalled
+from propexo_connect.model.event import Event, Notice, Subscription, event_id
+from propexo_connect.model.ledger import Reading
+from propexo_connect.orchestration.naming import CONNECTION_TAG, op_name, slug, slugs
 from propexo_connect.orchestration.schedules import LOOK_EVERY_S
 from propexo_connect.orchestration.specs import freshness_window
 
@@ -30,7 +32,6 @@ WATCH_EVERY_S = 300
 """How often the age of data is looked at; no window is shorter than ten minutes."""
 
 _WILL_RETRY = "dagster/will_retry"
-_NO_WORD = "The run ended without a word of the sync: its process was killed or lost."
 
 
 def failed_syncs_sensor(
@@ -55,19 +56,16 @@ def failed_syncs_sensor(
         connection = by_slug.get(_connection_slug(run))
         if connection is None or run.tags.get(_WILL_RETRY) == "true":
             return dg.SkipReason("No sync, or one that is tried again.")
-        names = _asking(load_endpoints(folder).endpoints, Event.SYNC_FAILED, connection.name)
-        if not names:
-            return dg.SkipReason("Nobody asks for it.")
-        notice = Notice(
-            id=event_id(Event.SYNC_FAILED, connection.name, run.run_id),
-            event=Event.SYNC_FAILED,
-            connection=connection.name,
-            occurred_at=now_of.now(),
-            sync_id=run.run_id,
-            endpoints=names,
-            payload={"connection": connection.name, "sync_id": run.run_id, "error": _told(context)},
+        end = SyncEnd(
+            connection.name,
+            run.run_id,
+            _reading(run, connection),
+            _started_at(context.instance, run, now_of),
+            now_of.now(),
+            error=_error(context),
         )
-        write_notice(connection, notice, now_of, unless=lambda link: _has_told(link, run.run_id))
+        for notice in notices_of(end, _subscriptions(folder)):
+            write_notice(connection, notice, now_of)
         return None
 
     return failed_syncs
@@ -97,7 +95,7 @@ def overdue_sensor(
     )
     def overdue_streams(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         told = msgspec.json.decode(context.cursor or "{}", type=dict[str, str])
-        endpoints = load_endpoints(folder).endpoints
+        subscriptions = _subscriptions(folder)
         synced = _last_synced(context.instance, list(watched))
         now = now_of.now()
         is_told: dict[str, str] = {}
@@ -107,7 +105,8 @@ def overdue_sensor(
                 continue
             spot = key.to_user_string()
             is_told[spot] = last.isoformat()
-            names = _asking(endpoints, Event.FRESHNESS_OVERDUE, connection.name, stream)
+            about = [one for one in subscriptions if one.covers(connection.name, stream)]
+            names = wanting(Event.FRESHNESS_OVERDUE, about)
             if told.get(spot) == is_told[spot] or not names:
                 continue
             write_notice(connection, _overdue(connection, stream, window, last, now, names), now_of)
@@ -119,24 +118,15 @@ def overdue_sensor(
 
 
 def write_notice(
-    connection: Connection,
-    notice: Notice,
-    clock: Clock,
-    unless: Callable[[Link], bool] | None = None,
-    environ: Mapping[str, str] | None = None,
+    connection: Connection, notice: Notice, clock: Clock, environ: Mapping[str, str] | None = None
 ) -> None:
     """Write an event into the connection's destination, or into the spare outbox when that fails.
 
-    Args:
-        unless: looks whether the destination has the event already.
+    What the destination has already, by its id, is left as it is.
     """
     given = os.environ if environ is None else environ
 
     def emit(session: Session) -> None:
-        if unless is not None:
-            with session.transaction() as link:
-                if unless(link):
-                    return
         session.emit([notice])
 
     try:
@@ -181,15 +171,9 @@ def _last_synced(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> dict[
     return found
 
 
-def _asking(
-    endpoints: Sequence[Endpoint], event: Event, connection: str, stream: str | None = None
-) -> tuple[str, ...]:
-    """The endpoints that want the event, paused ones included."""
-    return tuple(
-        endpoint.name
-        for endpoint in endpoints
-        if any(one.wants(event) and one.covers(connection, stream) for one in endpoint.subscriptions)
-    )
+def _subscriptions(folder: Path) -> list[Subscription]:
+    """Those of all endpoints as their files are now, paused ones included."""
+    return [one for endpoint in load_endpoints(folder).endpoints for one in endpoint.subscriptions]
 
 
 def _connection_slug(run: dg.DagsterRun) -> str:
@@ -200,15 +184,28 @@ def _connection_slug(run: dg.DagsterRun) -> str:
     return min(run.asset_selection).path[0]
 
 
-def _told(context: dg.RunFailureSensorContext) -> str:
-    """What the sync said of its failure: our own words, since a foreign exception's may hold anything."""
+def _reading(run: dg.DagsterRun, connection: Connection) -> Reading:
+    """What was asked for at the launch; a recurring sync where nothing was."""
+    config: Any = run.run_config
+    for step in ("ops", op_name(connection.name), "config", "reading"):
+        config = config.get(step) if isinstance(config, Mapping) else None
+    return Reading(config) if config in set(Reading) else Reading.RECURRING
+
+
+def _started_at(instance: dg.DagsterInstance, run: dg.DagsterRun, clock: Clock) -> datetime:
+    record = instance.get_run_record_by_id(run.run_id)
+    began = None if record is None else record.start_time
+    return clock.now() if began is None else datetime.fromtimestamp(began, UTC)
+
+
+def _error(context: dg.RunFailureSensorContext) -> ConnectError:
+    """What the sync said of its failure: our own words alone, since those of others may hold anything."""
     for event in context.get_step_failure_events():
         said = event.step_failure_data.user_failure_data
-        if said is not None and said.description:
-            return said.description
-    return _NO_WORD
-
-
-def _has_told(link: Link, sync_id: str) -> bool:
-    query = f"select 1 from {OUTBOX.sql} where event = $1 and sync_id = $2 limit 1"  # noqa: S608 (names of ours)
-    return bool(link.rows(query, (str(Event.SYNC_FAILED), sync_id)))
+        if said is None or not said.description:
+            continue
+        named = said.metadata.get("error")
+        name = str(named.value) if named is not None else ""
+        kind = getattr(errors, name, ConnectError)
+        return kind(said.description.removeprefix(f"{name}: "))
+    return Stalled("the run ended without a word of the sync: its process was killed or lost")
