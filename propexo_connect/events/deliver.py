@@ -10,6 +10,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -25,6 +26,9 @@ from propexo_connect.events.outcome import Verdict, failed
 from propexo_connect.events.receivers import Receiver
 from propexo_connect.model.clock import Clock
 from propexo_connect.model.errors import Defect
+
+Turns = Mapping[str, AbstractContextManager[object]]
+"""By endpoint, what is held while a message is on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,14 @@ def deliver(
     pace: Pace = PACE,
     chance: Chance = by_chance,
     stop: threading.Event | None = None,
+    turns: Turns | None = None,
 ) -> Tally:
     """Deliver until nothing is due or the time is up.
 
     Args:
         receivers: by the names of their endpoints; what is due for others waits, without an attempt.
         stop: once it is set, nothing more is sent; what was sent is noted.
+        turns: by endpoint, what an attempt waits for where several outboxes are delivered from at once.
 
     Raises:
         DestinationBusy: a sync holds the destination; nothing was sent that is not noted, unless the sync
@@ -102,7 +108,7 @@ def deliver(
         failpoint("events claimed")
         if not due:
             break
-        batch = _Batch(due, receivers, clock, pace, chance, halt)
+        batch = _Batch(due, receivers, clock, pace, chance, halt, turns or {})
         try:
             batch.send()
         finally:
@@ -151,7 +157,9 @@ class _Batch:
         pace: Pace,
         chance: Chance,
         stop: threading.Event,
+        turns: Turns,
     ) -> None:
+        self._turns = turns
         self._receivers = receivers
         self._clock = clock
         self._chance = chance
@@ -207,7 +215,8 @@ class _Batch:
             due = line.next()
             if due is None:
                 return
-            tried = attempt(due, receiver, self._clock, self._chance)
+            with self._turns.get(endpoint, nullcontext()):
+                tried = attempt(due, receiver, self._clock, self._chance)
             self._tried.append(tried)
             line.heard(tried)
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from propexo_connect.destinations.base import Destination
-from propexo_connect.events.deliver import PACE, Pace, Tally, deliver
+from propexo_connect.events.deliver import PACE, Pace, Tally, Turns, deliver
 from propexo_connect.events.opened import PATIENCE, opened
 from propexo_connect.events.outboxes import Outboxes, is_there
 from propexo_connect.events.post import Posting
@@ -46,8 +46,10 @@ def deliver_all(
     tally = Tally()
     with Posting(clock) as posting, ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="outbox") as pool:
         receivers = receivers_of(endpoints, environ, posting)
+        # An endpoint takes so many at once in all, not so many from each outbox.
+        turns = {name: threading.Semaphore(one.max_in_flight) for name, one in receivers.items()}
         running = {
-            address: pool.submit(_served, destination, receivers, clock, pace, stop)
+            address: pool.submit(_served, destination, receivers, clock, pace, stop, turns)
             for address, destination in outboxes.found.items()
         }
         try:
@@ -69,10 +71,11 @@ def _served(
     clock: Clock,
     pace: Pace,
     stop: threading.Event,
+    turns: Turns,
 ) -> Tally:
     if not is_there(destination):
         return Tally()
-    tally = deliver(destination, receivers, clock, pace, stop=stop)
+    tally = deliver(destination, receivers, clock, pace, stop=stop, turns=turns)
     if tally.delivered:
         opened(destination, lambda session: session.prune_outbox(clock.now()), clock, PATIENCE)
     return tally

@@ -19,6 +19,7 @@ from propexo_connect.model.clock import SystemClock
 from propexo_connect.model.errors import ConnectError, CredentialsRefused
 from propexo_connect.orchestration.alerts import failed_syncs_sensor, overdue_sensor
 from propexo_connect.orchestration.delivery import JOB, delivery_definitions, delivery_job, due_events_sensor
+from propexo_connect.orchestration.location import definitions_for
 from propexo_connect_tests.events.kit import SECRET, message
 from propexo_connect_tests.events.receiving import Receiving, receiving
 from propexo_connect_tests.orchestration.bench import Bench
@@ -115,11 +116,15 @@ def test_without_endpoints_there_is_neither_job_nor_sensor(yard: Yard) -> None:
 
 def test_with_endpoints_the_sensors_run_from_the_start(yard: Yard) -> None:
     made = delivery_definitions([yard.connection], yard.folder)
-    sensors = {
-        sensor.name: sensor for sensor in made.sensors or () if isinstance(sensor, dg.SensorDefinition)
-    }
+    sensors = {sensor.name: sensor for sensor in made.sensors or ()}
     assert set(sensors) == {"due_events", "failed_syncs", "overdue_streams"}
     assert {sensor.default_status for sensor in sensors.values()} == {dg.DefaultSensorStatus.RUNNING}
+
+
+def test_a_folder_with_an_endpoint_loads_with_its_job(yard: Yard) -> None:
+    made = definitions_for(yard.folder)
+    dg.Definitions.validate_loadable(made)
+    assert made.resolve_job_def(JOB).tags["dagster/max_retries"] == "0"
 
 
 def test_an_event_that_is_due_starts_one_run_and_the_run_delivers_it(bench: Bench, yard: Yard) -> None:
