@@ -112,7 +112,7 @@ def test_a_secret_is_never_shown(tmp_path: Path) -> None:
         (WEBHOOK.replace("secret: ${CRM_SECRET}\n", ""), "crm.yaml:1:1, secret: `secret` is missing"),
         (
             WEBHOOK.replace("${CRM_SECRET}", "['${A}', '${B}', '${C}']"),
-            "crm.yaml:2:1, secret: a list. Expected: list should have at most 2 items",
+            "crm.yaml:2:1, secret: a list. Expected: value should have at most 2 items",
         ),
         (WEBHOOK + "timeot: 5s\n", "crm.yaml:7:1, timeot: unknown field 'timeot'"),
         (WEBHOOK.replace("data.new", "data.nu"), "crm.yaml:4:14, subscribe.0.events.0: 'data.nu'"),

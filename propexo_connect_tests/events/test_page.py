@@ -36,7 +36,7 @@ def of_records(folder: Path) -> dict[str, Body]:
     """A record that comes, and changes."""
     settings = {"path": str(folder / "warehouse.duckdb")}
     plan = units_plan(subscriptions=(ALL,))
-    with DuckDB(DuckDBConfig(**settings)).open() as session:
+    with DuckDB(DuckDBConfig(path=settings["path"])).open() as session:
         Sync(session, plan).commit([unit(1, "Elm 4")])
         Sync(session, plan, NOON + HOUR, "sync-2").commit([unit(1, "Elm 4a", 1)])
         rows = ask("duckdb", settings, "select event, occurred_at, payload from _propexo.outbox")

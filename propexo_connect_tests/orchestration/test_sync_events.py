@@ -88,3 +88,12 @@ def test_the_end_of_a_sync_drops_what_was_delivered_long_ago(heard: HeardBench) 
     heard.sync("properties")
     assert [event for event, _ in told(heard)] == ["sync.completed"]
     assert heard.rows("select count(*) from _propexo.deliveries") == [(0,)]
+
+
+def test_an_outbox_that_cannot_be_written_undoes_no_sync(heard: HeardBench) -> None:
+    heard.sync("properties")
+    heard.rows("drop table _propexo.outbox")
+    result = heard.sync("properties")
+    assert result.success
+    entries = heard.instance.all_logs(result.run_id)
+    assert any("could not be told of" in entry.user_message for entry in entries)
