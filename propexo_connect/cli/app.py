@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from propexo_connect.cli import catalogue
+from propexo_connect.cli import catalogue, events
 from propexo_connect.cli.names import Folder, Name, connection_named, destination_of
 from propexo_connect.cli.purge import purge
 from propexo_connect.cli.simulate import simulate
@@ -32,6 +32,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=True, help=__doc__.splitlines()[0] if __doc__ else None
 )
 app.add_typer(catalogue.app, name="connectors")
+app.add_typer(events.app, name="events")
 app.command()(simulate)
 app.command()(purge)
 

@@ -130,6 +130,11 @@ class SlackConfig(Written):
     """A channel of Slack, by the address of an incoming webhook."""
 
     url: SecretStr = Field(description="The address of the incoming webhook as ${NAME}: it is a secret.")
+    allow_private_addresses: bool = Field(
+        False,
+        description="Whether the address may lie in a private network, and be plain http: for servers of "
+        "one's own that speak like Slack.",
+    )
     max_in_flight: int = Field(1, ge=1, le=64, description="How many messages are sent at once.")
     timeout: Span = Field(timedelta(seconds=15), description="How long an answer may take.")
 
@@ -145,6 +150,9 @@ class EmailConfig(Written):
     user: str | None = Field(None, description="Who signs in; nobody when it is left out.")
     password: SecretStr | None = Field(None, description="The password as ${NAME}.")
     sender: Mailbox = Field(alias="from", description="The address that mails come from.")
+    allow_private_addresses: bool = Field(
+        False, description="Whether the mail server may lie in a private network."
+    )
     to: Annotated[list[Mailbox], BeforeValidator(_one_or_more), Field(min_length=1)] = Field(
         description="One address, or a list of them."
     )

@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 from pydantic import BaseModel
 
+from propexo_connect.destinations.dialect import Link
 from propexo_connect.destinations.standing import Standing
 from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.event import Notice
@@ -166,6 +168,10 @@ class Session(Protocol):
         """What the table says of itself now; `layout` is the stored map, None before the first commit."""
         ...
 
+    def transaction(self) -> AbstractContextManager[Link]:
+        """One transaction over the schema `_propexo`: committed at its end, rolled back by an error."""
+        ...
+
 
 class Destination(Protocol):
     """A configured system that is written."""
@@ -175,6 +181,11 @@ class Destination(Protocol):
     @property
     def address(self) -> str:
         """Where it is, in words and without secrets: the identity by which two connections clash."""
+        ...
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files it consists of, the first of which is there once it was opened; none of a server."""
         ...
 
     def check(self) -> None:

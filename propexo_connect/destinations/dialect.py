@@ -69,6 +69,10 @@ class Dialect(Protocol):
         """
         ...
 
+    def each_text(self, expression: str) -> str:
+        """The texts of a JSON array, one row each, in the list of a select."""
+        ...
+
     def json_length(self, expression: str) -> str:
         """How many items a JSON array has."""
         ...

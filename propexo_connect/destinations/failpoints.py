@@ -55,6 +55,11 @@ FAILPOINTS = (
 PURGE_FAILPOINTS = ("purge begun", "purge removed", "purge suppressed", "purge recorded", "purge committed")
 """Every point of a purge; it passes `purge removed` once for each table."""
 
+OF_DELIVERIES = ("events claimed", "events sent")
+"""The points of a run that delivers events: before anything is sent, and before that is noted."""
+
+_ALL = (*FAILPOINTS, *PURGE_FAILPOINTS, *OF_DELIVERIES)
+
 
 def armed() -> Callable[[str], None]:
     """What a commit calls behind each statement, with the environment of this moment.
@@ -63,12 +68,11 @@ def armed() -> Callable[[str], None]:
         ConfigurationError: the environment names a point that does not exist.
     """
     wanted = os.environ.get(VARIABLE)
-    known = (*FAILPOINTS, *PURGE_FAILPOINTS)
-    if wanted is not None and wanted not in known:
-        raise ConfigurationError(f"{VARIABLE} names no failpoint: '{wanted}'", expected=", ".join(known))
+    if wanted is not None and wanted not in _ALL:
+        raise ConfigurationError(f"{VARIABLE} names no failpoint: '{wanted}'", expected=", ".join(_ALL))
 
     def failpoint(name: str) -> None:
-        if name not in known:
+        if name not in _ALL:
             raise Defect(f"the failpoint '{name}' is not in the list")
         if name == wanted:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -154,6 +155,11 @@ class Warehouse:
         if self.config.url is not None:
             raise ConfigurationError("the URL cannot be read")
         return f"warehouse {self.config.path}"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """None."""
+        return ()
 
     def check(self) -> None:
         """Never."""

@@ -52,6 +52,9 @@ class DuckDBDialect:
             f"or ({fold('e.key')} = {wanted} and not ends_with(e.fullkey, ']')))"
         )
 
+    def each_text(self, expression: str) -> str:
+        return f"unnest(cast({expression} as varchar[]))"
+
     def json_length(self, expression: str) -> str:
         return f"json_array_length({expression})"
 

@@ -76,6 +76,10 @@ class DuckDB:
     def address(self) -> str:
         return f"duckdb:{Path(self._path).resolve()}"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return Path(self._path), Path(f"{self._path}.wal")
+
     def check(self) -> None:
         with closing(self._connection()) as connection, _errors(self._path), _transaction(connection) as link:
             prepare(link)
@@ -230,6 +234,12 @@ class DuckDBSession:
     def absence(self, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:
         with _errors(self._path, plan), _transaction(self._cursor()) as link:
             return recall.absence_facts(link, self._here(plan), at, judges=judges)
+
+    @contextmanager
+    def transaction(self) -> Generator["DuckDBLink"]:
+        with self._commits, _errors(self._path), _transaction(self._cursor()) as link:
+            yield link
+            link.connection.commit()
 
     def _here(self, plan: StreamPlan) -> StreamPlan:
         """The plan with its table's catalog: a schema may be named like the file."""

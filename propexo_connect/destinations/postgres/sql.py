@@ -59,6 +59,9 @@ class PostgresDialect:
             f"where {fold('k')} = {wanted}) else false end)"
         )
 
+    def each_text(self, expression: str) -> str:
+        return f"pg_catalog.jsonb_array_elements_text({expression})"
+
     def json_length(self, expression: str) -> str:
         return f"jsonb_array_length({expression})"
 

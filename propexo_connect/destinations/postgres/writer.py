@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -82,6 +83,10 @@ class Postgres:
     @property
     def address(self) -> str:
         return f"postgresql://{self._place}"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return ()
 
     def check(self) -> None:
         with self._errors(), closing(self._connect()) as connection:
@@ -247,6 +252,12 @@ class PostgresSession:
     def absence(self, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:
         with self._transaction(plan) as link:
             return recall.absence_facts(link, plan, at, judges=judges)
+
+    @contextmanager
+    def transaction(self) -> Generator["PostgresLink"]:
+        with self._transaction() as link:
+            yield link
+            link.connection.commit()
 
     def close(self) -> None:
         """Close the connections of all threads."""
