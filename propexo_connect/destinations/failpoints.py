@@ -36,6 +36,7 @@ FAILPOINTS = (
     "changed updated",
     "new inserted",
     "seen stamped",
+    "sighted stamped",
     "gathered table dropped",
     "index made",
     "changes stored",

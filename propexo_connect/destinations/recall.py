@@ -20,6 +20,7 @@ from propexo_connect.destinations.state import (
     REJECTED_RECORDS,
     SCHEMA,
     STREAMS,
+    SWEEP_SHARES,
     TAKE_FENCES,
     UNFINISHED,
     WINDOWS,
@@ -29,7 +30,7 @@ from propexo_connect.destinations.state import (
 )
 from propexo_connect.model.field import FieldType
 from propexo_connect.model.layout import Column, Layout
-from propexo_connect.model.ledger import Progress, Window
+from propexo_connect.model.ledger import Progress, Reading, Sweeps, SweepShare, Window
 from propexo_connect.model.stream import Axis, Mode, StreamPlan, Table
 from propexo_connect.model.tile import Tile, faults
 
@@ -146,6 +147,7 @@ def _progress(link: Link, plans: Sequence[StreamPlan], lane: str) -> dict[str, P
     positions: dict[str, str] = {}
     if carrying:
         positions = dict(link.rows(LAST_POSITIONS, (plans[0].connection, carrying, lane)))  # pyright: ignore[reportArgumentType]
+    sweeps = _sweeps(link, plans) if lane == Reading.SWEEP.lane else {}
     found: dict[str, Progress] = {}
     for is_integer in (False, True):
         marks: dict[str, tuple[Any, ...]] = {}
@@ -169,8 +171,23 @@ def _progress(link: Link, plans: Sequence[StreamPlan], lane: str) -> dict[str, P
                 instant(last_full_at),
                 last,
                 positions.get(plan.stream.name),
+                sweeps.get(plan.stream.name, Sweeps()),
             )
     return found
+
+
+def _sweeps(link: Link, plans: Sequence[StreamPlan]) -> dict[str, Sweeps]:
+    """The sweeps of the streams that are swept, by name."""
+    of_streams = (plans[0].connection, [plan.stream.name for plan in plans])
+    shares: dict[str, list[SweepShare]] = {}
+    for stream, started_at, read_started_at, is_from_start, reached, is_to_end, pages in link.rows(
+        SWEEP_SHARES, of_streams
+    ):
+        share = SweepShare(
+            instant(started_at), instant(read_started_at), is_from_start, instant(reached), is_to_end, pages
+        )
+        shares.setdefault(stream, []).append(share)
+    return {stream: Sweeps.of(found) for stream, found in shares.items()}
 
 
 def _is_integer(plan: StreamPlan) -> bool:

@@ -100,6 +100,8 @@ class Stream:
         resumable: whether a position of an earlier read may be taken up again.
         carries_on: whether each sync goes on from the position where the one before it ended, because the
             source itself tells by it what is new. Without a position everything is read.
+        selects_fields: whether the source sends only the fields that it is asked for, so that keys alone
+            come at less cost than whole records.
         unconfirmed: facts of the vendor that rest on memory or forums.
     """
 
@@ -114,6 +116,7 @@ class Stream:
     parent: str | None = None
     resumable: bool = False
     carries_on: bool = False
+    selects_fields: bool = False
     unconfirmed: tuple[str, ...] = ()
     is_keyless: bool = False
     """Whether it is certain that there is no key, although the fields are not known beforehand."""
@@ -156,6 +159,19 @@ class AbsencePolicy:
     unseen_for: timedelta | None = timedelta(days=30)
     is_default: bool = True
     guard_share: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPolicy:
+    """How often all keys of a stream are read, to learn what is still there (SEMANTICS §1).
+
+    Args:
+        every: the longest time between two looks at the whole; a full read is as good as a sweep.
+        spread: over how long one sweep is divided, None to read it in one go.
+    """
+
+    every: timedelta
+    spread: timedelta | None = None
 
 
 class Mode(StrEnum):
@@ -215,6 +231,7 @@ class StreamPlan:
     initial_window: timedelta = timedelta(days=30)
     allow_empty: bool = False
     absence: AbsencePolicy = AbsencePolicy()
+    sweep: SweepPolicy | None = None
 
     @property
     def where(self) -> str:
