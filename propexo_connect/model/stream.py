@@ -123,6 +123,23 @@ class Stream:
     table: tuple[str, ...] = ()
     """The place of the records in a source that has places: schema and table, or a folder."""
 
+    @property
+    def is_sliced(self) -> bool:
+        """Whether a read of the whole can be divided into ranges of the filter's field.
+
+        Not where it can be taken up again anyway, nor through parents: each range would ask all of them.
+        """
+        given = self.filter
+        return (
+            given is not None
+            and not self.resumable
+            and self.parent is None
+            and given.axis is Axis.INSTANT
+            and given.meaning is not Meaning.BUSINESS
+            and given.lower
+            and given.upper
+        )
+
     def declarations(self) -> tuple[FilterDeclaration, ...]:
         """Every filter that a windowed read of the stream passes through."""
         given = self.filter

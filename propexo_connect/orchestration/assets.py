@@ -36,18 +36,19 @@ from propexo_connect.orchestration.failure import (
 )
 from propexo_connect.orchestration.io_managers import DestinationIOManager, file_pool, io_manager
 from propexo_connect.orchestration.jobs import connection_jobs
-from propexo_connect.orchestration.metadata import result_metadata
+from propexo_connect.orchestration.metadata import result_metadata, sweep_metadata
 from propexo_connect.orchestration.naming import CONNECTION_TAG, op_name, slug
 from propexo_connect.orchestration.order import SyncConfig
 from propexo_connect.orchestration.resources import SourceResource
 from propexo_connect.orchestration.schedules import connection_schedules
 from propexo_connect.orchestration.specs import StreamAsset, Translate, source_spec, stream_assets
 from propexo_connect.sync.result import StreamResult
+from propexo_connect.sync.sweep import sweep_due_at
 
 EXECUTOR = dg.in_process_executor
 """On every Definitions, so that runs without a job of their own do not fall back to a process a step."""
 
-Event = dg.MaterializeResult[Any] | dg.AssetCheckResult
+Event = dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetObservation
 """What a sync tells Dagster."""
 
 _RESUMED = "dagster/is_resume_retry"
@@ -148,10 +149,11 @@ class _Sync:
                 self._context.log.info,
             )
             opened.enter_context(closing(ended))
+            is_sweep = order.reading is Reading.SWEEP
             for result in parents_first(ended, frozenset(self._todo)):
                 if result.error is None:
                     done += 1
-                    yield self._materialized(result, session)
+                    yield (self._swept if is_sweep else self._materialized)(result, session)
                 else:
                     failed.append(result)
                     self._context.log.error(f"{result.plan.stream.name}: {result.error}")
@@ -173,6 +175,18 @@ class _Sync:
             asset_key=stream.key,
             metadata=result_metadata(result, self._context.run.run_id, self._source.clock.now()),
             check_results=self._asked_for(answers),
+        )
+
+    def _swept(self, result: StreamResult, session: Session) -> dg.AssetObservation:
+        """A sweep observes its asset: it changed nothing that a materialization would report."""
+        plan = result.plan
+        due_at = None
+        if plan.sweep is not None:
+            standing = session.standings([plan], Reading.SWEEP.lane)[plan.stream.name]
+            due_at = sweep_due_at(plan, standing.progress)
+        return dg.AssetObservation(
+            asset_key=self._todo[plan.stream.name].key,
+            metadata=sweep_metadata(result, self._context.run.run_id, due_at),
         )
 
     def _stored_checks(self, stream: StreamAsset, session: Session) -> list[dg.AssetCheckResult]:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Progress, Reading, Round, Sweeps
-from propexo_connect.model.stream import NO_TIME, Axis, Drift, Filter, Meaning, Stream, StreamPlan
+from propexo_connect.model.stream import NO_TIME, Drift, Filter, Stream, StreamPlan
 from propexo_connect.model.tile import WHOLE, Tile, cut
 from propexo_connect.sync.assignment import RESUMABLE_FOR, Assignment, asked
 from propexo_connect.sync.result import SyncOrder
@@ -81,30 +81,13 @@ def sweep_assignments(
         )
         return
     given = plan.stream.filter
-    if spread is not None and given is not None and is_sliced(plan.stream):
+    if spread is not None and given is not None and plan.stream.is_sliced:
         oldest = progress.oldest
         if isinstance(oldest, datetime):
             yield from _slices(given, under_way, oldest, spread, started_at)
             return
     limit = _page_limit(progress.sweeps, None, spread, started_at) if plan.stream.resumable else None
     yield Assignment(Reading.SWEEP, Tile(None, started_at), WHOLE, page_limit=limit)
-
-
-def is_sliced(stream: Stream) -> bool:
-    """Whether a spread sweep of the stream is read in slices of its filter's field.
-
-    Not so through parents, where each slice would ask every parent again.
-    """
-    given = stream.filter
-    return (
-        given is not None
-        and not stream.resumable
-        and stream.parent is None
-        and given.axis is Axis.INSTANT
-        and given.meaning in {Meaning.UPDATED, Meaning.CREATED}
-        and given.lower
-        and given.upper
-    )
 
 
 def _slices(
