@@ -143,7 +143,7 @@ def test_a_selection_set_is_narrowed_to_the_key_and_what_the_stream_is_filtered_
         *((name, "units", True) for name in ("postgres", "mysql", "mariadb", "sqlite", "sqlserver")),
         ("happyco", "units", True),
         ("happyco", "members", True),
-        ("guesty", "listings", True),
+        ("guesty", "reservations", True),
         ("door", "doors", False),
         ("stripe", "charges", False),
         ("airbyte", "units", False),
