@@ -127,7 +127,8 @@ class Stream:
     def is_sliced(self) -> bool:
         """Whether a read of the whole can be divided into ranges of the filter's field.
 
-        Not where it can be taken up again anyway, nor through parents: each range would ask all of them.
+        Not where it can be taken up again anyway, nor through parents: each range would ask all of them. Nor
+        where one request spans so much at the most: the range back to the beginning would be thousands.
         """
         given = self.filter
         return (
@@ -138,6 +139,7 @@ class Stream:
             and given.meaning is not Meaning.BUSINESS
             and given.lower
             and given.upper
+            and given.widest is None
         )
 
     def declarations(self) -> tuple[FilterDeclaration, ...]:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Progress, Reading, Round, Sweeps
 from propexo_connect.model.stream import NO_TIME, Drift, Filter, Stream, StreamPlan
-from propexo_connect.model.tile import WHOLE, Tile, cut
+from propexo_connect.model.tile import WHOLE, Tile
 from propexo_connect.sync.assignment import RESUMABLE_FOR, Assignment, asked
 from propexo_connect.sync.result import SyncOrder
 
@@ -84,15 +84,15 @@ def sweep_assignments(
     if spread is not None and given is not None and plan.stream.is_sliced:
         oldest = progress.oldest
         if isinstance(oldest, datetime):
-            yield from _slices(given, under_way, oldest, spread, started_at)
+            yield _slice(given, under_way, oldest, spread, started_at)
             return
     limit = _page_limit(progress.sweeps, None, spread, started_at) if plan.stream.resumable else None
     yield Assignment(Reading.SWEEP, Tile(None, started_at), WHOLE, page_limit=limit)
 
 
-def _slices(
+def _slice(
     given: Filter, under_way: Round | None, oldest: datetime, spread: timedelta, started_at: datetime
-) -> Iterator[Assignment]:
+) -> Assignment:
     """The next slice; the first reaches back without limit, the last up to the present.
 
     Oldest first: a record that changes meanwhile moves to where the sweep has yet to come.
@@ -103,9 +103,7 @@ def _slices(
     horizon = started_at - given.horizon if given.horizon is not None else oldest
     start = reached or max(oldest, horizon)
     end = started_at if left == 1 else start + (started_at - start) / left
-    bare = replace(given, lookback=NO_TIME)
-    for tile in cut(Tile(reached, end), given.widest):
-        yield asked(Reading.SWEEP, tile, bare)
+    return asked(Reading.SWEEP, Tile(reached, end), replace(given, lookback=NO_TIME))
 
 
 def _page_limit(

@@ -354,6 +354,14 @@ def test_a_stream_that_cannot_be_taken_up_is_swept_in_slices_that_each_prove_the
     assert swept(bench, plan, paced=True) == Counts()
 
 
+def test_what_takes_a_bounded_range_only_is_not_sliced_back_to_the_beginning(bench: Bench) -> None:
+    plan = spread(plan_of(FIELDS, given=replace(UPDATED, widest=DAY)))
+    synced(bench, plan, 1)
+    bench.clock.move(30 * DAY)
+    swept(bench, plan, [units(1)], paced=True)
+    assert bench.source.asked[-1][1].is_whole
+
+
 def test_a_slice_that_failed_is_read_again_before_the_next(bench: Bench) -> None:
     plan = spread(plan_of(FIELDS, given=UPDATED))
     synced(bench, plan, 1)
