@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
@@ -179,15 +180,22 @@ class _Sync:
 
     def _swept(self, result: StreamResult, session: Session) -> dg.AssetObservation:
         """A sweep observes its asset: it changed nothing that a materialization would report."""
-        plan = result.plan
         due_at = None
-        if plan.sweep is not None:
-            standing = session.standings([plan], Reading.SWEEP.lane)[plan.stream.name]
-            due_at = sweep_due_at(plan, standing.progress)
+        if result.plan.sweep is not None:
+            due_at = self._next_sweep_at(result.plan, session)
         return dg.AssetObservation(
-            asset_key=self._todo[plan.stream.name].key,
+            asset_key=self._todo[result.plan.stream.name].key,
             metadata=sweep_metadata(result, self._context.run.run_id, due_at),
         )
+
+    def _next_sweep_at(self, plan: StreamPlan, session: Session) -> datetime | None:
+        """When the next sweep, or share of one, is due; None also where the ledger could not be asked."""
+        try:
+            standing = session.standings([plan], Reading.SWEEP.lane)[plan.stream.name]
+        except ConnectError as error:
+            self._context.log.warning(f"{plan.stream.name}: the ledger could not be asked: {error}")
+            return None
+        return sweep_due_at(plan, standing.progress)
 
     def _stored_checks(self, stream: StreamAsset, session: Session) -> list[dg.AssetCheckResult]:
         """The checks of a stream that is not to be synced, from what is stored."""

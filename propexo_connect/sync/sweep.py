@@ -55,12 +55,11 @@ def sweep_assignments(
     """
     if order.paced and not sweep_due(plan, progress, started_at):
         return
-    policy = plan.sweep if order.paced else None
-    spread = policy.spread if policy is not None else None
+    spread = plan.sweep.spread if plan.sweep is not None else None
     under_way = progress.sweeps.under_way
-    kept_for = RESUMABLE_FOR + ((plan.sweep and plan.sweep.spread) or NO_TIME)
-    if under_way is not None and started_at - under_way.started_at > kept_for:
+    if under_way is not None and started_at - under_way.started_at > RESUMABLE_FOR + (spread or NO_TIME):
         under_way = None
+    spread = spread if order.paced else None
     last = progress.unfinished
     if (
         under_way is not None
