@@ -19,7 +19,7 @@ from propexo_connect.http.plan import ApiStream, Parent
 from propexo_connect.model.counts import Counts
 from propexo_connect.model.ledger import Reading
 from propexo_connect.model.stream import Stream
-from propexo_connect.model.tile import Request
+from propexo_connect.model.tile import WHOLE, Request
 from propexo_connect.sync.sweep import swept_fields
 from propexo_connect_tests.connectors.api.bench import Handler, answered, bench, query
 from propexo_connect_tests.connectors.synced import Warehouse
@@ -88,7 +88,9 @@ def things(request: httpx.Request) -> httpx.Response:
     return answered(rows)
 
 
-@pytest.mark.parametrize(("params", "asked"), [({"fields": "{fields}"}, "id"), ({}, None)])
+@pytest.mark.parametrize(
+    ("params", "asked"), [({"fields": "{fields}"}, "id"), ({"fields": "{narrow}"}, "id"), ({}, None)]
+)
 def test_an_api_is_asked_for_keys_where_it_takes_fields(
     tmp_path: Path, params: Mapping[str, str], asked: str | None
 ) -> None:
@@ -102,6 +104,15 @@ def test_an_api_is_asked_for_keys_where_it_takes_fields(
         assert swept(warehouse, vendor.source, stream) == {"things": Counts(read=2, unchanged=2)}
         assert vendor.vendor.queries[-1].get("fields") == asked
     assert warehouse.rows("select * exclude (last_seen) from things order by id") == before
+
+
+def test_an_api_that_sends_everything_unasked_is_told_fields_only_where_the_plan_knows_all_of_them() -> None:
+    spec = ApiStream("things", "/things", "id", fields="id:int name", params={"fields": "{narrow}"})
+    with bench(things, spec) as vendor:
+        (stream,) = described(vendor.api, vendor.config)
+        for fields in (None, frozenset({"id", "rent"}), frozenset({"name"})):
+            list(vendor.source.read(stream, WHOLE, fields, None, vendor.sync.context))
+        assert [asked.get("fields") for asked in vendor.vendor.queries] == [None, None, "id,name"]
 
 
 def test_a_stream_below_parents_is_swept_through_all_of_them(tmp_path: Path) -> None:
@@ -144,6 +155,8 @@ def test_a_selection_set_is_narrowed_to_the_key_and_what_the_stream_is_filtered_
         ("happyco", "units", True),
         ("happyco", "members", True),
         ("guesty", "reservations", True),
+        ("rent_manager", "units", True),
+        ("rent_manager", "lease_renewals", False),
         ("door", "doors", False),
         ("stripe", "charges", False),
         ("airbyte", "units", False),

@@ -55,7 +55,9 @@ def _stream(api: Api, spec: ApiStream, names: Names, reveal: Sequence[str]) -> S
 def asks_fields(spec: ApiStream) -> bool:
     """Whether a request says which fields it wants, so that a selection makes it another request."""
     templates = (spec.path, spec.params, spec.body, spec.form, spec.xml, spec.variables)
-    return "{fields}" in spec.query or any("fields" in names_in(template) for template in templates)
+    return "{fields}" in spec.query or any(
+        {"fields", "narrow"} & set(names_in(template)) for template in templates
+    )
 
 
 def filter_of(api: Api, spec: ApiStream, names: Names) -> Filter | None:

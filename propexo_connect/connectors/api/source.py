@@ -156,7 +156,8 @@ class ApiSource:
         position: str | None,
         context: ReadContext,
     ) -> Iterator[JsonPage]:
-        names = {**self._known(context), "fields": selection(spec, fields), **self._present()}
+        asked = {"fields": selection(spec, fields), "narrow": narrowed(spec, fields)}
+        names = {**self._known(context), **asked, **self._present()}
         given = self._route(spec, request).filter
         if spec.nested is not None:
             yield from self._nested(spec, request, names, context)
@@ -489,6 +490,14 @@ def selection(spec: ApiStream, fields: frozenset[str] | None) -> str:
         wanted.add(spec.filter.field)
     chosen = (name for name in offered if name in wanted)
     return spec.field_join.join(f"{name} {spec.selections.get(name, '')}".strip() for name in chosen)
+
+
+def narrowed(spec: ApiStream, fields: frozenset[str] | None) -> str | None:
+    """What `{narrow}` stands for: `{fields}`, or nothing where all is wanted, or what the plan does not know."""
+    offered = {field.name.partition(".")[0] for field in spec.declared}
+    if fields is None or not {name.partition(".")[0] for name in fields} <= offered:
+        return None
+    return selection(spec, fields)
 
 
 def _parent_fields(spec: ApiStream) -> set[str]:
