@@ -39,6 +39,7 @@ FAILPOINTS = (
     "changed updated",
     "new inserted",
     "seen stamped",
+    "sighted stamped",
     "gathered table dropped",
     "index made",
     "changes stored",
