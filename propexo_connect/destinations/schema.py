@@ -32,6 +32,7 @@ from propexo_connect.destinations.state import (
     migrated,
     types_used,
 )
+from propexo_connect.destinations.views import drop_views
 from propexo_connect.model.errors import ConfigurationError, Defect, DestinationBusy, NoKey
 from propexo_connect.model.field import FieldType, Kind
 from propexo_connect.model.layout import Column, Layout
@@ -155,6 +156,9 @@ def grow_table(
             wanted = link.dialect.column_type(column.type)
             link.run(f"alter table {qualified(table)} add column {quote(column.name)} {wanted}")
             failpoint("column added")
+    if wider:
+        drop_views(link, step.plan)
+        failpoint("views dropped")
     for before, column in wider:
         name = quote(column.name)
         value = link.dialect.converted(name, before, column.type)

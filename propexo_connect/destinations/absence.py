@@ -1,0 +1,319 @@
+"""What the ledger proves about records that were not returned, as views beside their table (SEMANTICS §5).
+
+A read is complete once its last page is stored. It covered a record, if the record's own values lay inside
+what was asked and inside what the vendor answers; then that the record did not come back means something.
+
+* A read counts from the start of the first sync that took part in it: a record that its first part returned
+  was seen by it. It must also have begun after the record was last read, for lanes interleave.
+* A windowed read covers what the ledger's `covered_start` and `covered_end` say. One by a field that moves
+  with each change counts only once later tiles reach past its end: until then the record may have moved
+  ahead of it. One by a business date covers nothing, because people edit such dates.
+* A rolling filter of the vendor's is taken narrower by its grain, and as of the end of the read. What was
+  declared at the time of the read holds for it, and so does what is declared now: what was learned later was
+  true before.
+* A filter without a field says nothing about any record, so such a read covers none. A read that had to
+  skip a parent covers none either.
+
+All of it is text for views: both destinations spell it alike, but for the addresses of rows.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from propexo_connect.destinations.arrow import HASH, READ_AT
+from propexo_connect.destinations.dialect import Dialect
+from propexo_connect.destinations.identifiers import listed, literal, qualified, quote
+from propexo_connect.destinations.ledger_row import declaration_of
+from propexo_connect.destinations.merge import LAST_SEEN
+from propexo_connect.destinations.state import WINDOW_PARTS, WINDOWS
+from propexo_connect.model.absence import Verdict
+from propexo_connect.model.field import Kind
+from propexo_connect.model.layout import Layout
+from propexo_connect.model.stream import FilterDeclaration, FilterKind, Meaning, Mode, StreamPlan
+
+GUARD_FROM = 10
+"""A read that misses fewer records at once than this is never taken for a fault of the source."""
+
+_HOUR_S = 3600
+_NEVER = "false"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One stream's views.
+
+    Args:
+        declared: every set of declarations that the ledger holds for the stream, as it holds them.
+    """
+
+    dialect: Dialect
+    plan: StreamPlan
+    layout: Layout
+    declared: tuple[str, ...]
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns that tell a record."""
+        return self.layout.key_columns or (HASH,)
+
+    @property
+    def sets(self) -> dict[str, tuple[FilterDeclaration, ...]]:
+        """What each set of declarations says, by its text."""
+        return {text: tuple(map(declaration_of, json.loads(text))) for text in self.declared}
+
+    @property
+    def keeps_versions(self) -> bool:
+        """Whether several rows may be one record."""
+        return self.plan.mode is Mode.APPEND and bool(self.layout.key)
+
+    @property
+    def presumes(self) -> bool:
+        """Whether the policy may presume any record deleted."""
+        policy = self.plan.absence
+        if policy.covered_absences is None and policy.unseen_for is None:
+            return False
+        return not (policy.is_default and any(map(_hides_by_state, self._all_declared())))
+
+    def _all_declared(self) -> Iterator[FilterDeclaration]:
+        yield from self.plan.stream.hides
+        for declarations in self.sets.values():
+            yield from declarations
+
+    def columns(self) -> dict[str, str]:
+        """The columns that declarations speak of, by field, where the table has them in an ordered type."""
+        types = {column.field: column for column in self.layout.columns}
+        wanted = dict.fromkeys(one.field for one in self._all_declared())
+        ordered = {Kind.TIMESTAMP, Kind.DATETIME, Kind.DATE, Kind.INTEGER, Kind.DECIMAL}
+        return {
+            field: types[field].name
+            for field in wanted
+            if field in types and types[field].type.kind in ordered
+        }
+
+    def kind(self, field: str) -> Kind:
+        """The kind of a column that `columns` names."""
+        return self.layout.column(field).type.kind
+
+
+def absence_view(given: Evidence) -> str:
+    """The query of `<stream>__absence`: one row per record."""
+    keys = listed(given.identity, "t")
+    return f"""{_ctes(given)}
+select {keys}, t.{LAST_SEEN}, coalesce(m.covered_absences, 0) as covered_absences, m.last_covered_at,
+  coalesce(m.is_held, false) as is_held,
+  case when {_presumed(given)} then '{Verdict.PRESUMED_DELETED}'
+    when m.covered_absences is not null then '{Verdict.ABSENT}'
+    when t.{LAST_SEEN} < k.latest then '{Verdict.NOT_COVERED}'
+    else '{Verdict.PRESENT}' end as verdict
+from records t cross join marks k left join judged m on m.place = t.place"""
+
+
+def live_view(given: Evidence, columns: Sequence[str]) -> str:
+    """The query of `<stream>__live`: the table without what the policy presumes deleted."""
+    shown, table = listed(tuple(columns), "t"), qualified(given.plan.table)
+    if not given.presumes:
+        return f"select {shown} from {table} t"
+    same = f"p.place = t.{given.dialect.address}"
+    if given.keeps_versions:
+        same = " and ".join(f"p.{quote(name)} = t.{quote(name)}" for name in given.identity)
+    return f"""{_ctes(given)}, presumed as (
+  select r.* from records r join judged m on m.place = r.place where {_presumed(given, "r")}
+)
+select {shown} from {table} t where not exists (select 1 from presumed p where {same})"""
+
+
+def unseen_counts(table: str) -> str:
+    """The query for how many records were not seen in the 7, 30 and 90 days before `$1`."""
+    spans = ", ".join(
+        f"count(*) filter (where {LAST_SEEN} < cast($1 as timestamptz) - interval '{days} days')"
+        for days in (7, 30, 90)
+    )
+    return f"select count(*), {spans} from {table}"
+
+
+def summary_view(views: Mapping[str, str]) -> str:
+    """The query of a connection's summary: one row per stream.
+
+    Args:
+        views: the stream's absence view, ready for a statement, by the stream's name.
+    """
+    counts = ", ".join(f"count(*) filter (where verdict = '{verdict}') as {verdict}" for verdict in Verdict)
+    return "\nunion all\n".join(
+        f"select {literal(stream)} as stream, count(*) as records, {counts}, "
+        f"count(*) filter (where is_held) as held, min({LAST_SEEN}) as last_seen_min, "
+        f"max(last_covered_at) as last_covered_at from {view}"
+        for stream, view in views.items()
+    )
+
+
+def _ctes(given: Evidence) -> str:
+    of_stream = (
+        f"connection = {literal(given.plan.connection)} and stream = {literal(given.plan.stream.name)}"
+    )
+    lowest, highest = "cast('-infinity' as timestamptz)", "cast('infinity' as timestamptz)"
+    return f"""with ledger as (
+  select l.*, coalesce(p.is_skipping, false) as is_skipping from {WINDOWS.sql} l left join (
+    select number, bool_or(is_skipped) as is_skipping from {WINDOW_PARTS.sql}
+    where {of_stream} group by number
+  ) p on p.number = l.number where {of_stream}
+), begun as (
+  select read_started_at, min(started_at) as since, bool_or(is_skipping) as is_skipping
+  from ledger group by read_started_at
+), marks as (
+  select max(b.since) as latest, max(l.tile_end) filter (where l.reading in ('recurring', 'full')) as settled,
+    max(l.started_at) filter (where l.reading in ('recurring', 'full')) as begun_last
+  from ledger l join begun b on b.read_started_at = l.read_started_at where l.is_complete
+), reads as (
+  select l.number, l.declarations, b.since, l.read_started_at, l.finished_at,
+    coalesce(l.covered_start, {lowest}) as covered_start, coalesce(l.covered_end, {highest}) as covered_end,
+    coalesce(l.covered_start_value, -9223372036854775807) as covered_start_value,
+    coalesce(l.covered_end_value, 9223372036854775807) as covered_end_value, k.settled, k.begun_last
+  from ledger l join begun b on b.read_started_at = l.read_started_at cross join marks k
+  where l.is_complete and not b.is_skipping
+), records as (
+  {_records(given)}
+), unseen as (
+  select * from records where {LAST_SEEN} < (select latest from marks)
+), covering as (
+  {_covering(given)}
+), missed as (
+  select place, count(*) as covered_absences, max(finished_at) as last_covered_at, min(since) as first_since
+  from covering group by place
+), sightings as (
+  select {LAST_SEEN}, count(*) as record_count from records group by {LAST_SEEN}
+), held as (
+  select b.first_since from (
+    select first_since, count(*) as size from missed group by first_since having count(*) >= {GUARD_FROM}
+  ) b where b.size > {given.plan.absence.guard_share!r} * (b.size + (
+    select coalesce(sum(s.record_count), 0) from sightings s where s.{LAST_SEEN} >= b.first_since
+  ))
+), judged as (
+  select m.*, h.first_since is not null as is_held
+  from missed m left join held h on h.first_since = m.first_since
+)"""
+
+
+def _records(given: Evidence) -> str:
+    """One row per record: of several versions the one read last, and the latest sighting of any."""
+    named = "".join(f", t.{quote(name)} as c{place}" for place, name in enumerate(given.columns().values()))
+    plain = (
+        f"select t.{given.dialect.address} as place, {listed(given.identity, 't')}, t.{LAST_SEEN}, "
+        f"t.{quote(READ_AT)} as read_at{named} from {qualified(given.plan.table)} t"
+    )
+    if not given.keeps_versions:
+        return plain
+    of_record = f"over (partition by {listed(given.identity)})"
+    columns = "".join(f", c{place}" for place in range(len(given.columns())))
+    return (
+        f"select place, {listed(given.identity)}, seen as {LAST_SEEN}, read_at{columns} from ("
+        f"select v.*, max({LAST_SEEN}) {of_record} as seen, max(read_at) {of_record} as latest_read "
+        f"from ({plain}) v) w where read_at = latest_read"
+    )
+
+
+def _covering(given: Evidence) -> str:
+    """Which reads covered which unseen record: a query for each set of declarations."""
+    now = given.plan.stream.hides
+    found: list[str] = []
+    for text, then in given.sets.items():
+        conditions = [_condition(given, one) for one in dict.fromkeys((*then, *now))]
+        if _NEVER in conditions:
+            continue
+        said = given.dialect.as_json(literal(text))
+        found.append(
+            f"select u.place, r.number, r.since, r.finished_at from unseen u join reads r "
+            f"on r.since > u.{LAST_SEEN} and r.read_started_at > u.read_at and r.declarations = {said}"
+            + "".join(f" and {condition}" for condition in dict.fromkeys(conditions) if condition)
+        )
+    if not found:
+        return (
+            f"select place, cast(0 as bigint) as number, {LAST_SEEN} as since, {LAST_SEEN} as finished_at "
+            f"from unseen where false"
+        )
+    return "\n  union all\n  ".join(found)
+
+
+def _condition(given: Evidence, one: FilterDeclaration) -> str:
+    """When a read `r` that passed through a filter covers a record `u`; empty: always."""
+    if one.kind is not FilterKind.EXPLICIT and one.rolling is None:
+        return "" if one.field else _NEVER
+    columns = given.columns()
+    if one.field not in columns or one.meaning is Meaning.BUSINESS:
+        return _NEVER
+    column = f"u.c{list(columns).index(one.field)}"
+    kind = given.kind(one.field)
+    if one.kind is FilterKind.EXPLICIT and kind in {Kind.INTEGER, Kind.DECIMAL}:
+        is_settled = "" if one.meaning is Meaning.CREATED else " and r.finished_at <= r.begun_last"
+        return f"{column} >= r.covered_start_value and {column} < r.covered_end_value{is_settled}"
+    if kind in {Kind.INTEGER, Kind.DECIMAL}:
+        return _NEVER
+    first, last, is_before = _instants(column, kind, one.zone)
+    if one.kind is FilterKind.EXPLICIT:
+        is_settled = "" if one.meaning is Meaning.CREATED else " and r.finished_at <= r.settled"
+        return f"{first} >= r.covered_start and {last} {is_before} r.covered_end{is_settled}"
+    reach = one.rolling - _margin(one) if one.rolling is not None else timedelta(0)
+    return (
+        f"{first} >= r.finished_at - interval '{reach.total_seconds():.6f} seconds' "
+        f"and {last} <= r.read_started_at"
+    )
+
+
+def _instants(column: str, kind: Kind, zone: str) -> tuple[str, str, str]:
+    """The first and the last instant that a value may stand for, and how the last compares with an end."""
+    if kind is Kind.TIMESTAMP:
+        return column, column, "<"
+    local = literal(zone)
+    if kind is Kind.DATE:
+        first, last = (
+            f"(cast({day} as timestamp) at time zone {local})" for day in (column, f"({column} + 1)")
+        )
+        return first, last, "<="
+    instant = f"({column} at time zone {local})"
+    if zone == "UTC":
+        return instant, instant, "<"
+    # A local time may come twice a year, and then nobody knows which of the two is meant.
+    return f"({instant} - interval '1 hour')", f"({instant} + interval '1 hour')", "<"
+
+
+def _margin(one: FilterDeclaration) -> timedelta:
+    """How much narrower than declared a rolling filter is taken: its grain, and an hour for changed clocks."""
+    grain = one.resolution or timedelta(0)
+    return grain + timedelta(seconds=_HOUR_S) if grain >= timedelta(seconds=_HOUR_S) else grain
+
+
+def _presumed(given: Evidence, record: str = "t") -> str:
+    if not given.presumes:
+        return _NEVER
+    policy = given.plan.absence
+    conditions = ["m.covered_absences is not null", "not m.is_held"]
+    if policy.covered_absences is not None:
+        conditions.append(f"m.covered_absences >= {policy.covered_absences}")
+    if policy.unseen_for is not None:
+        span = f"interval '{policy.unseen_for.total_seconds():.6f} seconds'"
+        conditions.append(f"m.last_covered_at - {record}.{LAST_SEEN} >= {span}")
+    return " and ".join(conditions)
+
+
+def _hides_by_state(one: FilterDeclaration) -> bool:
+    return one.kind is not FilterKind.EXPLICIT and one.rolling is None
+
+
+def described(given: Evidence) -> dict[str, Any]:
+    """What the views are made from, as JSON: other views are needed once it differs."""
+    policy = given.plan.absence
+    return {
+        "table": qualified(given.plan.table),
+        "columns": [[column.field, column.name, str(column.type)] for column in given.layout.columns],
+        "key": list(given.identity),
+        "mode": str(given.plan.mode),
+        "hides": [repr(one) for one in given.plan.stream.hides],
+        "policy": [
+            policy.covered_absences,
+            None if policy.unseen_for is None else policy.unseen_for.total_seconds(),
+            policy.is_default,
+            policy.guard_share,
+        ],
+    }
