@@ -28,7 +28,7 @@ from propexo_connect.destinations.dialect import Dialect
 from propexo_connect.destinations.identifiers import listed, literal, qualified, quote
 from propexo_connect.destinations.ledger_row import declaration_of
 from propexo_connect.destinations.merge import LAST_SEEN
-from propexo_connect.destinations.state import WINDOW_PARTS, WINDOWS
+from propexo_connect.destinations.state import WINDOWS
 from propexo_connect.model.absence import Verdict
 from propexo_connect.model.field import Kind
 from propexo_connect.model.layout import Layout
@@ -39,6 +39,7 @@ GUARD_FROM = 10
 
 _HOUR_S = 3600
 _NEVER = "false"
+_LOWEST = "cast('-infinity' as timestamptz)"
 
 
 @dataclass(frozen=True)
@@ -150,29 +151,11 @@ def summary_view(views: Mapping[str, str]) -> str:
 
 
 def _ctes(given: Evidence) -> str:
-    of_stream = (
-        f"connection = {literal(given.plan.connection)} and stream = {literal(given.plan.stream.name)}"
-    )
-    lowest, highest = "cast('-infinity' as timestamptz)", "cast('infinity' as timestamptz)"
-    return f"""with ledger as (
-  select l.*, coalesce(p.is_skipping, false) as is_skipping from {WINDOWS.sql} l left join (
-    select number, bool_or(is_skipped) as is_skipping from {WINDOW_PARTS.sql}
-    where {of_stream} group by number
-  ) p on p.number = l.number where {of_stream}
-), begun as (
-  select read_started_at, min(started_at) as since, bool_or(is_skipping) as is_skipping
-  from ledger group by read_started_at
-), marks as (
-  select max(b.since) as latest, max(l.tile_end) filter (where l.reading in ('recurring', 'full')) as settled,
-    max(l.started_at) filter (where l.reading in ('recurring', 'full')) as begun_last
-  from ledger l join begun b on b.read_started_at = l.read_started_at where l.is_complete
-), reads as (
-  select l.number, l.declarations, b.since, l.read_started_at, l.finished_at,
-    coalesce(l.covered_start, {lowest}) as covered_start, coalesce(l.covered_end, {highest}) as covered_end,
-    coalesce(l.covered_start_value, -9223372036854775807) as covered_start_value,
-    coalesce(l.covered_end_value, 9223372036854775807) as covered_end_value, k.settled, k.begun_last
-  from ledger l join begun b on b.read_started_at = l.read_started_at cross join marks k
-  where l.is_complete and not b.is_skipping
+    return f"""with marks as (
+  select max(first_started_at) as latest, {_width("")}, {_width("_value")},
+    max(tile_end) filter (where reading in ('recurring', 'full')) as settled,
+    max(started_at) filter (where reading in ('recurring', 'full')) as begun_last
+  from {WINDOWS.sql} where {_of_stream(given)} and is_complete
 ), records as (
   {_records(given)}
 ), unseen as (
@@ -180,20 +163,33 @@ def _ctes(given: Evidence) -> str:
 ), covering as (
   {_covering(given)}
 ), missed as (
-  select place, count(*) as covered_absences, max(finished_at) as last_covered_at, min(since) as first_since
+  select place, count(*) as covered_absences, max(finished_at) as last_covered_at,
+    min(first_started_at) as first_missed
   from covering group by place
 ), sightings as (
   select {LAST_SEEN}, count(*) as record_count from records group by {LAST_SEEN}
 ), held as (
-  select b.first_since from (
-    select first_since, count(*) as size from missed group by first_since having count(*) >= {GUARD_FROM}
+  select b.first_missed from (
+    select first_missed, count(*) as size from missed group by first_missed having count(*) >= {GUARD_FROM}
   ) b where b.size > {given.plan.absence.guard_share!r} * (b.size + (
-    select coalesce(sum(s.record_count), 0) from sightings s where s.{LAST_SEEN} >= b.first_since
+    select coalesce(sum(s.record_count), 0) from sightings s where s.{LAST_SEEN} >= b.first_missed
   ))
 ), judged as (
-  select m.*, h.first_since is not null as is_held
-  from missed m left join held h on h.first_since = m.first_since
+  select m.*, h.first_missed is not null as is_held
+  from missed m left join held h on h.first_missed = m.first_missed
 )"""
+
+
+def _width(suffix: str) -> str:
+    """The widest range of any read; null where one had no start."""
+    start, end = f"covered_start{suffix}", f"covered_end{suffix}"
+    is_open = f"bool_or({start} is null and {end} is not null)"
+    return f"case when not {is_open} then max({end} - {start}) end as width{suffix}"
+
+
+def _of_stream(given: Evidence, alias: str = "") -> str:
+    plan, at = given.plan, f"{alias}." if alias else ""
+    return f"{at}connection = {literal(plan.connection)} and {at}stream = {literal(plan.stream.name)}"
 
 
 def _records(given: Evidence) -> str:
@@ -222,17 +218,20 @@ def _covering(given: Evidence) -> str:
         conditions = [_condition(given, one) for one in dict.fromkeys((*then, *now))]
         if _NEVER in conditions:
             continue
-        said = given.dialect.as_json(literal(text))
+        proves = (
+            f"{_of_stream(given, 'r')} and r.is_complete and not r.is_skipping "
+            f"and r.declarations = {given.dialect.as_json(literal(text))}"
+        )
         found.append(
-            f"select u.place, r.number, r.since, r.finished_at from unseen u join reads r "
-            f"on r.since > u.{LAST_SEEN} and r.read_started_at > u.read_at and r.declarations = {said}"
+            f"select u.place, r.first_started_at, r.finished_at "
+            f"from unseen u join {WINDOWS.sql} r on {proves} "
+            f"and r.first_started_at > u.{LAST_SEEN} and r.read_started_at > u.read_at"
             + "".join(f" and {condition}" for condition in dict.fromkeys(conditions) if condition)
+            + f" where u.{LAST_SEEN} < (select max(r.first_started_at) from {WINDOWS.sql} r where {proves})"
         )
     if not found:
-        return (
-            f"select place, cast(0 as bigint) as number, {LAST_SEEN} as since, {LAST_SEEN} as finished_at "
-            f"from unseen where false"
-        )
+        moments = f"{LAST_SEEN} as first_started_at, {LAST_SEEN} as finished_at"
+        return f"select place, {moments} from unseen where false"
     return "\n  union all\n  ".join(found)
 
 
@@ -245,19 +244,29 @@ def _condition(given: Evidence, one: FilterDeclaration) -> str:
         return _NEVER
     column = f"u.c{list(columns).index(one.field)}"
     kind = given.kind(one.field)
+    is_settled = one.meaning is Meaning.CREATED
     if one.kind is FilterKind.EXPLICIT and kind in {Kind.INTEGER, Kind.DECIMAL}:
-        is_settled = "" if one.meaning is Meaning.CREATED else " and r.finished_at <= r.begun_last"
-        return f"{column} >= r.covered_start_value and {column} < r.covered_end_value{is_settled}"
+        settled = "" if is_settled else " and r.finished_at <= (select begun_last from marks)"
+        return _within(column, column, "<", "_value", f"{-(2**62)}", f"{2**62}") + settled
     if kind in {Kind.INTEGER, Kind.DECIMAL}:
         return _NEVER
     first, last, is_before = _instants(column, kind, one.zone)
     if one.kind is FilterKind.EXPLICIT:
-        is_settled = "" if one.meaning is Meaning.CREATED else " and r.finished_at <= r.settled"
-        return f"{first} >= r.covered_start and {last} {is_before} r.covered_end{is_settled}"
+        settled = "" if is_settled else " and r.finished_at <= (select settled from marks)"
+        return _within(first, last, is_before, "", _LOWEST, "interval '3000 years'") + settled
     reach = one.rolling - _margin(one) if one.rolling is not None else timedelta(0)
     return (
         f"{first} >= r.finished_at - interval '{reach.total_seconds():.6f} seconds' "
         f"and {last} <= r.read_started_at"
+    )
+
+
+def _within(first: str, last: str, is_before: str, suffix: str, lowest: str, widest: str) -> str:
+    """A value lies in what a read covers. The last line says nothing new; it lets an index find the reads."""
+    end = f"r.covered_end{suffix}"
+    return (
+        f"{first} >= coalesce(r.covered_start{suffix}, {lowest}) and {last} {is_before} {end} "
+        f"and {end} <= {first} + coalesce((select width{suffix} from marks), {widest})"
     )
 
 
@@ -279,7 +288,7 @@ def _instants(column: str, kind: Kind, zone: str) -> tuple[str, str, str]:
 
 
 def _margin(one: FilterDeclaration) -> timedelta:
-    """How much narrower than declared a rolling filter is taken: its grain, and an hour for changed clocks."""
+    """How much narrower than declared a rolling filter is taken: its grain, and an hour as clocks change."""
     grain = one.resolution or timedelta(0)
     return grain + timedelta(seconds=_HOUR_S) if grain >= timedelta(seconds=_HOUR_S) else grain
 

@@ -94,6 +94,8 @@ class Dialect(Protocol):
         """The condition that picks one of so many parts of the keys; empty where an index proves them all."""
         ...
 
+    state_indexes: tuple[str, ...]
+    """The statements that make what indexes `_propexo` has beside its keys, where they are missing."""
     lock_stream: str
     """The suffix of a select that holds a stream's row until the transaction ends."""
     lock_schemas: str

@@ -25,8 +25,9 @@ _PLAIN = (
     "sync_id",
     "fence",
     "position",
+    "is_skipping",
 )
-_INSTANTS = ("started_at", "read_started_at", "finished_at")
+_INSTANTS = ("started_at", "read_started_at", "first_started_at", "finished_at")
 
 
 def row_of(window: Window, gathered: int) -> tuple[Any, ...]:

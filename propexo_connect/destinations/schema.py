@@ -83,6 +83,7 @@ def prepare(
         for table in TABLES:
             link.run(create(table, types))
         link.run(insert(VERSIONS), (version,))
+        _index_state(link)
         return
     if found > version:
         raise ConfigurationError(
@@ -96,7 +97,13 @@ def prepare(
         for part in steps[step]:
             link.run(migrated(part, types))
     if found < version:
+        _index_state(link)
         link.run(f"update {VERSIONS.sql} set version = $1", (version,))
+
+
+def _index_state(link: Link) -> None:
+    for statement in link.dialect.state_indexes:
+        link.run(statement)
 
 
 def stored_version(link: Link) -> int | None:

@@ -115,7 +115,7 @@ def _refuse_taken(link: Link, plan: StreamPlan) -> None:
 
 
 def _placed(table: Table) -> Table:
-    """A table as a view names it: without its catalog, so that the file may be renamed, unless that is unclear."""
+    """A table as a view names it: without its catalog where that is clear, so that files may be renamed."""
     return table if table.catalog.lower() == table.schema.lower() else replace(table, catalog="")
 
 

@@ -13,6 +13,7 @@ class DuckDBDialect:
     capabilities: Capabilities = CAPABILITIES
     address: str = "rowid"
     address_type: str = "bigint"
+    state_indexes: tuple[str, ...] = ()
     lock_stream: str = ""  # commits of one file are in one process, which serialises them
     lock_schemas: str = ""
     schema_exists: str = ""  # who may write the file may make a schema in it

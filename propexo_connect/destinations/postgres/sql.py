@@ -13,6 +13,13 @@ class PostgresDialect:
     capabilities: Capabilities = CAPABILITIES
     address: str = "ctid"
     address_type: str = "tid"
+    state_indexes: tuple[str, ...] = (
+        # Which reads covered a record, by the value that was filtered on.
+        "create index if not exists windows_covered on _propexo.windows "
+        "(connection, stream, covered_end, first_started_at) where is_complete",
+        "create index if not exists windows_covered_value on _propexo.windows "
+        "(connection, stream, covered_end_value, first_started_at) where is_complete",
+    )
     lock_stream: str = " for no key update"
     # Two transactions that make the same schema at once collide, `if not exists` or not.
     lock_schemas: str = "select 1 from pg_catalog.pg_advisory_xact_lock(7163370992)"
