@@ -20,13 +20,9 @@ DAYS = 36
 """Long enough for the first deletions to be presumed, and for the days on which something goes wrong."""
 
 
-def small(
-    destination: Destination, *streams: str, days: int = DAYS, declares: bool = True
-) -> Replay:
+def small(destination: Destination, *streams: str, days: int = DAYS, declares: bool = True) -> Replay:
     """The scenario with a tenth of the records, a sync every other day and a look every week."""
-    return Replay(
-        destination, days, 2 * DAY, 0.1, look_every=7, declares=declares, streams=streams or ALL
-    )
+    return Replay(destination, days, 2 * DAY, 0.1, look_every=7, declares=declares, streams=streams or ALL)
 
 
 def duckdb_in(folder: Path) -> DuckDB:
