@@ -12,9 +12,10 @@ from propexo_connect.destinations.duckdb.writer import DuckDB
 from propexo_connect.destinations.postgres import PostgresConfig
 from propexo_connect.destinations.postgres.writer import Postgres
 from propexo_connect.model.absence import Verdict
-from propexo_connect_tests.scenario.days import ALL, DAY, Replay
+from propexo_connect_tests.scenario.days import ALL, DAY, FIRST_DAY, Replay
 from propexo_connect_tests.scenario.vendor import Reason
 from propexo_connect_tests.scenario.verdicts import Tally, judge
+from propexo_connect_tests.scenario.world import World
 
 DAYS = 36
 """Long enough for the first deletions to be presumed, and for the days on which something goes wrong."""
@@ -78,3 +79,12 @@ def test_an_absence_that_the_vendor_announced_is_noticed_as_false(tmp_path: Path
     tally = Tally()
     judge(replay.vendor, "messages", wrong, replay.clock.now(), tally, is_declared=False)
     assert len(tally.false) + len(tally.covered) == len(wrong) > 0
+
+
+def test_one_seed_lives_one_life() -> None:
+    lives: list[list[object]] = []
+    for _ in range(2):
+        world = World(7, FIRST_DAY, 0.1)
+        world.advance(FIRST_DAY + 20 * DAY)
+        lives.append([world.population.truth(stream) for stream in ALL])
+    assert lives[0] == lives[1]

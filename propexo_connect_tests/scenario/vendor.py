@@ -186,7 +186,7 @@ class Vendor:
         read.is_complete = True
 
     def _served(self, stream: str, key: str) -> deque[tuple[Read, Record]]:
-        return self.served[stream].setdefault(key, deque(maxlen=6))
+        return self.served[stream].setdefault(key, deque(maxlen=24))
 
     def visible(self, stream: str, key: str, at: datetime) -> Version | None:
         """The state of a record that a reader could see at an instant; None before there was one."""

@@ -20,6 +20,7 @@ Reads are the vendor's own log, not the ledger; bounds are taken two grains and 
 because what a bound means to the second is the business of the tests of `covered`.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -95,9 +96,10 @@ def judge(
         is_declared: whether the connection knows the filter that the vendor tells nobody of.
     """
     complete = [read for read in vendor.reads[stream] if read.is_complete]
+    starts = [read.sync_started_at for read in complete]
     uncovered = 0
     for row in rows.values():
-        since = [read for read in complete if read.sync_started_at > row.last_seen]
+        since = complete[bisect_right(starts, row.last_seen) :]
         served = [
             (read, record)
             for read, record in vendor.served[stream][row.id]
