@@ -45,7 +45,7 @@ def main() -> int:
     """Run the scenario and print what it found; 1 when something was false or missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--days", type=int, default=60)
-    parser.add_argument("--every", type=float, default=4, help="hours between two syncs")
+    parser.add_argument("--every", type=float, default=6, help="hours between two syncs")
     parser.add_argument("--scale", type=float, default=1.0, help="how many records, against full size")
     parser.add_argument("--seed", type=int, default=20260220)
     parser.add_argument("--destination", choices=DESTINATIONS, action="append")
@@ -56,7 +56,12 @@ def main() -> int:
     for name in options.destination or DESTINATIONS:
         with opened(name) as destination:
             replay = Replay(
-                destination, options.days, timedelta(hours=options.every), options.scale, options.seed
+                destination,
+                options.days,
+                timedelta(hours=options.every),
+                options.scale,
+                options.seed,
+                said=lambda line, name=name: noted.print(f"{name}, {line}", highlight=False),
             )
             replay.run()
         found.append(figures_of(name, replay))

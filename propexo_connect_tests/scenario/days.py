@@ -1,7 +1,7 @@
 """The days of the scenario: syncs every few hours, and all that goes wrong in sixty days."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -43,6 +43,7 @@ class Replay:
         scale: how many records there are, against a full-size run.
         every: the time between two syncs; days on which something happens have one in any case.
         look_every: how many days lie between two looks at the verdicts.
+        said: takes a line after each look.
         declares: whether the person ever finds out about the filter that the vendor keeps quiet about.
     """
 
@@ -53,6 +54,7 @@ class Replay:
     seed: int = 20260220
     look_every: int = 1
     declares: bool = True
+    said: Callable[[str], None] = lambda _: None
     streams: tuple[str, ...] = ALL
     tally: Tally = field(default_factory=Tally)
     syncs: int = 0
@@ -80,6 +82,7 @@ class Replay:
                 self._live(day, session)
                 if (day + 1) % self.look_every == 0 or day + 1 == self.days:
                     self.look()
+                    self.said(f"day {day + 1}: {self.syncs} syncs, {time.monotonic() - began:.0f} s")
         self.seconds = time.monotonic() - began
         return self.tally
 
