@@ -34,8 +34,14 @@ from propexo_connect.model.field import Kind
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.stream import FilterDeclaration, FilterKind, Meaning, Mode, StreamPlan
 
+ABSENCE, LIVE = "absence", "live"
+"""The views' suffixes."""
+
 GUARD_FROM = 10
 """A read that misses fewer records at once than this is never taken for a fault of the source."""
+
+UNSEEN_DAYS = (7, 30, 90)
+"""After how many days without a sighting records are counted."""
 
 _HOUR_S = 3600
 _NEVER = "false"
@@ -126,13 +132,19 @@ def live_view(given: Evidence, columns: Sequence[str]) -> str:
 select {shown} from {table} t where not exists (select 1 from presumed p where {same})"""
 
 
-def unseen_counts(table: str) -> str:
-    """The query for how many records were not seen in the 7, 30 and 90 days before `$1`."""
-    spans = ", ".join(
+def counts_of(view: str, *, has_verdicts: bool) -> str:
+    """The query for how the rows of a view or table stand at the instant `$1`.
+
+    Its columns: rows, unseen for 7, 30 and 90 days; with verdicts also one count for each, how many are held,
+    and when the latest read ended that covered and missed one.
+    """
+    unseen = [
         f"count(*) filter (where {LAST_SEEN} < cast($1 as timestamptz) - interval '{days} days')"
-        for days in (7, 30, 90)
-    )
-    return f"select count(*), {spans} from {table}"
+        for days in UNSEEN_DAYS
+    ]
+    verdicts = [f"count(*) filter (where verdict = '{verdict}')" for verdict in Verdict]
+    judged = [*verdicts, "count(*) filter (where is_held)", "max(last_covered_at)"] if has_verdicts else []
+    return f"select {', '.join(['count(*)', *unseen, *judged])} from {view}"
 
 
 def summary_view(views: Mapping[str, str]) -> str:
@@ -166,7 +178,7 @@ def _ctes(given: Evidence) -> str:
   select place, count(*) as covered_absences, max(finished_at) as last_covered_at,
     min(first_started_at) as first_missed
   from covering group by place
-), sightings as (
+), sightings as materialized (
   select {LAST_SEEN}, count(*) as record_count from records group by {LAST_SEEN}
 ), held as (
   select b.first_missed from (

@@ -10,6 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from propexo_connect.destinations.absence import (
+    ABSENCE,
+    LIVE,
     Evidence,
     absence_view,
     described,
@@ -25,9 +27,6 @@ from propexo_connect.destinations.standing import not_made
 from propexo_connect.destinations.state import OF_STREAM, SCHEMA, STREAMS, WINDOWS, select
 from propexo_connect.model.names import ROW_COLUMNS, fitted
 from propexo_connect.model.stream import StreamPlan, Table
-
-ABSENCE, LIVE = "absence", "live"
-"""The views' suffixes."""
 
 
 def refresh_views(link: Link, step: Step, failpoint: Callable[[str], None]) -> None:

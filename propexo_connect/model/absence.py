@@ -1,5 +1,6 @@
 """What is known about a record that may be gone (SEMANTICS §5)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,18 +24,14 @@ class AbsenceFacts:
     """How a stream's records stand.
 
     Args:
+        unseen: how many no sync returned in the last days, by the number of days.
+        verdicts: how many there are of each; None where that was not asked, or there are no views yet.
         held: absent records that were missed together with so many others that none is presumed deleted.
-        unseen_7d, unseen_30d, unseen_90d: records that no sync of these last days returned.
         last_covered_at: when the latest read ended that covered a record and did not return it.
     """
 
-    records: int = 0
-    present: int = 0
-    not_covered: int = 0
-    absent: int = 0
-    presumed_deleted: int = 0
+    records: int
+    unseen: Mapping[int, int]
+    verdicts: Mapping[Verdict, int] | None = None
     held: int = 0
-    unseen_7d: int = 0
-    unseen_30d: int = 0
-    unseen_90d: int = 0
     last_covered_at: datetime | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from propexo_connect.model.absence import Verdict
 from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.field import DATE, INTEGER, TEXT
 from propexo_connect.model.ledger import Reading
@@ -295,3 +296,20 @@ def test_a_view_of_ones_own_in_the_place_of_ours_is_refused(bench: Bench) -> Non
     bench.query("create table pms.units__live (one bigint)")
     with pytest.raises(ConfigurationError, match="units__live already"):
         full(bench, 0, ALL)
+
+
+def test_the_session_counts_how_records_stand(bench: Bench) -> None:
+    plan = units_plan()
+    full(bench, 0, ALL)
+    full(bench, 24 * 8, SOME)
+    facts = bench.session.absence(plan, NOON + 10 * DAY, judges=True)
+    assert (facts.records, facts.unseen, facts.held) == (2, {7: 1, 30: 0, 90: 0}, 0)
+    assert facts.verdicts == {
+        Verdict.PRESENT: 1,
+        Verdict.NOT_COVERED: 0,
+        Verdict.ABSENT: 1,
+        Verdict.PRESUMED_DELETED: 0,
+    }
+    assert facts.last_covered_at == NOON + 8 * DAY + timedelta(minutes=2)
+    quick = bench.session.absence(plan, NOON + 10 * DAY, judges=False)
+    assert (quick.unseen, quick.verdicts) == (facts.unseen, None)
