@@ -51,6 +51,7 @@ def main() -> int:
     parser.add_argument("--destination", choices=DESTINATIONS, action="append")
     parser.add_argument("--page", type=Path, help="where to write the figures as a page")
     options = parser.parse_args()
+    command = " ".join(["python -m propexo_connect_tests.scenario", *sys.argv[1:]])
     shown, noted = Console(width=160), Console(stderr=True)
     found: list[Figures] = []
     for name in options.destination or DESTINATIONS:
@@ -68,9 +69,8 @@ def main() -> int:
         shown.print(table(found[-1]))
         for note in (*replay.tally.false.values(), *replay.tally.missed.values()):
             noted.print(note, highlight=False)
-    if options.page:
-        command = " ".join(["python -m propexo_connect_tests.scenario", *sys.argv[1:]])
-        options.page.write_text(page(found, command))
+        if options.page:
+            options.page.write_text(page(found, command))
     shown.print(last_line(found), highlight=False)
     return 0 if all(each.is_clean for each in found) else 1
 
