@@ -23,7 +23,7 @@ from propexo_connect_tests.scenario.days import (
 )
 
 HEADER = (
-    "stream", "records", "reads", "deletions covered", "found", "not covered",
+    "stream", "records", "reads", "deletions covered", "found", "deletions not covered",
     *(verdict.replace("_", " ") for verdict in Verdict),
 )  # fmt: skip
 

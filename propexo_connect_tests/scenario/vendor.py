@@ -96,7 +96,7 @@ STREAMS = (
 class Reason(StrEnum):
     """Why a read did not return a record."""
 
-    GONE = "gone"
+    GONE = "gone at the time"
     NOT_YET = "not yet visible"
     OUT_OF_RANGE = "outside what was asked for"
     ROLLED_OUT = "outside what the vendor says it answers"
