@@ -11,8 +11,10 @@ from pydantic import BaseModel
 
 from propexo_connect.destinations.standing import Standing
 from propexo_connect.model.absence import AbsenceFacts
+from propexo_connect.model.event import Notice
 from propexo_connect.model.layout import Change, Layout
 from propexo_connect.model.ledger import Window
+from propexo_connect.model.purge import Finding, Purge, PurgeRequest
 from propexo_connect.model.stream import StreamPlan
 
 
@@ -31,6 +33,9 @@ class Step:
         superseded: records of the step that a newer version in the same step replaced.
         window: the ledger row, its counts still to be filled in.
         force: take the source's word for records that are older than what is stored (`re-pull --force`).
+        is_first: it belongs to the first sync of the stream.
+        is_first_full: it belongs to the first read of the whole of a stream that was read in windows so far:
+            what it finds new is old.
     """
 
     plan: StreamPlan
@@ -41,6 +46,8 @@ class Step:
     superseded: int
     window: Window
     force: bool = False
+    is_first: bool = False
+    is_first_full: bool = False
 
     @property
     def read(self) -> int:
@@ -107,12 +114,52 @@ class Session(Protocol):
         """How many ledger rows break `read = new + changed + unchanged + superseded + rejected`."""
         ...
 
+    def summarise(self, connection: str) -> None:
+        """Bring the view over all streams of a connection up to date; after the last commit of a sync."""
+        ...
+
     def absence(self, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:
         """How the stored records stand at an instant; the table must have been made.
 
         Args:
             judges: also count verdicts. That asks for each unseen record which reads covered it.
         """
+        ...
+
+    def purge_preview(self, request: PurgeRequest) -> tuple[Finding, ...]:
+        """What a purge would take out, by stream and table; tables without any are left out.
+
+        Raises:
+            UnknownName, NoKey, ConfigurationError: what the request names is not there, or does not fit.
+        """
+        ...
+
+    def purge(self, request: PurgeRequest, at: datetime) -> tuple[Finding, ...]:
+        """Take it out, all or nothing, and write the audit, also when nothing was found; what went.
+
+        Raises:
+            DestinationBusy: a commit is under way. ConfigurationError: there is no place for the hashes' key.
+        """
+        ...
+
+    def purges(self, connection: str) -> list[Purge]:
+        """The audit of a connection's purges, oldest first."""
+        ...
+
+    def lift(self, connection: str, purge_id: str, by: str, at: datetime) -> int:
+        """End the suppression of one purge, told in the audit; for how many streams.
+
+        Raises:
+            UnknownName: no such purge suppresses records.
+        """
+        ...
+
+    def emit(self, notices: Sequence[Notice]) -> None:
+        """Write events of a sync into the outbox, all or none; an id that stands there is left as it is."""
+        ...
+
+    def prune_outbox(self, now: datetime) -> int:
+        """Drop the events that every endpoint has had for long, and how many; what waits stays."""
         ...
 
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
@@ -140,6 +187,14 @@ class Destination(Protocol):
 
     def open(self) -> AbstractContextManager[Session]:
         """The system, ready until the context ends; makes the schema `_propexo` when it is missing."""
+        ...
+
+    def rewrite(self) -> str:
+        """Rid the files of what was deleted, as far as the destination lets us; what was done, in words.
+
+        Raises:
+            ConfigurationError: this kind cannot be rewritten from here, and what to do instead.
+        """
         ...
 
     def read_table(self, schema: str, table: str, columns: list[str] | None) -> pa.RecordBatchReader:

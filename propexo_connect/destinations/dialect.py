@@ -1,6 +1,6 @@
 """What differs between the destinations' SQL, as far as a commit needs it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -62,6 +62,21 @@ class Dialect(Protocol):
         """JSON text as the destination's JSON type."""
         ...
 
+    def json_holds(self, expression: str, wanted: str, fold: Callable[[str], str]) -> str:
+        """The condition that a JSON value holds a text as a string or as the name of a member, at any depth.
+
+        `fold` is applied to each text before it is compared with `wanted`.
+        """
+        ...
+
+    def json_length(self, expression: str) -> str:
+        """How many items a JSON array has."""
+        ...
+
+    def sha256(self, expression: str) -> str:
+        """The SHA-256 of a text in UTF-8, as 64 hexadecimal digits."""
+        ...
+
     def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
         """A stored value in the wider type its column gets."""
         ...
@@ -110,6 +125,11 @@ class Link(Protocol):
     """An open transaction on one connection of a destination."""
 
     dialect: Dialect
+
+    @property
+    def catalog(self) -> str:
+        """What the opened database is called where tables may be named by it; empty elsewhere."""
+        ...
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Execute one statement; how many rows it wrote."""

@@ -32,6 +32,8 @@ FAILPOINTS = (
     "content staged",
     "history closed",
     "history written",
+    "new told",
+    "changed told",
     "gone deleted",
     "changed deleted",
     "changed updated",
@@ -45,11 +47,13 @@ FAILPOINTS = (
     "ledger written",
     "parts written",
     "views made",
-    "summary made",
     "fence held",
     "committed",
 )
 """Every point, in the order of a commit; some statements are those of one destination alone."""
+
+PURGE_FAILPOINTS = ("purge begun", "purge removed", "purge suppressed", "purge recorded", "purge committed")
+"""Every point of a purge; it passes `purge removed` once for each table."""
 
 
 def armed() -> Callable[[str], None]:
@@ -59,11 +63,12 @@ def armed() -> Callable[[str], None]:
         ConfigurationError: the environment names a point that does not exist.
     """
     wanted = os.environ.get(VARIABLE)
-    if wanted is not None and wanted not in FAILPOINTS:
-        raise ConfigurationError(f"{VARIABLE} names no failpoint: '{wanted}'", expected=", ".join(FAILPOINTS))
+    known = (*FAILPOINTS, *PURGE_FAILPOINTS)
+    if wanted is not None and wanted not in known:
+        raise ConfigurationError(f"{VARIABLE} names no failpoint: '{wanted}'", expected=", ".join(known))
 
     def failpoint(name: str) -> None:
-        if name not in FAILPOINTS:
+        if name not in known:
             raise Defect(f"the failpoint '{name}' is not in the list")
         if name == wanted:
             os.kill(os.getpid(), signal.SIGKILL)

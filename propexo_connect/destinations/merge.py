@@ -5,14 +5,14 @@ table of one row per staged record, made by the only join on the key; all later 
 table by their address and rows of the stage by their number.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from propexo_connect.destinations.arrow import HASH, META, READ_AT, ROW
+from propexo_connect.destinations.content import changed_text, key_text, record_text
 from propexo_connect.destinations.dialect import Dialect
 from propexo_connect.destinations.identifiers import listed, qualified, quote
-from propexo_connect.model.field import JSON, TEXT, TIMESTAMP, FieldType, Kind
+from propexo_connect.model.field import JSON, TEXT, TIMESTAMP, FieldType
 from propexo_connect.model.layout import Column, Layout
 from propexo_connect.model.names import ROW_COLUMNS
 from propexo_connect.model.stream import Mode, StreamPlan, Table
@@ -47,9 +47,6 @@ HISTORY_COLUMNS: tuple[tuple[str, FieldType], ...] = (
 )
 """Of `<table>__history`. `key`: the key's columns as a JSON object, in text. `valid_from`: when the source
 served the version. `before`, `after`: the columns that changed; all of them when the record is new."""
-
-_ARGUMENTS = 50
-"""How many pieces one call joins: PostgreSQL takes 100 arguments at the most."""
 
 
 @dataclass(frozen=True)
@@ -279,7 +276,8 @@ def close_gone(merge: Merge) -> str:
     return f"""
 update {merge.history} as h set valid_to = greatest(h.valid_from, cast($1 as timestamptz))
 from {merge.table} t
-where h.valid_to is null and h.{quote("key")} = {_key_text(merge, "t")} and {_is_gone(merge)}"""
+where h.valid_to is null and h.{quote("key")} = {key_text(merge.dialect, merge.layout, "t")}
+  and {_is_gone(merge)}"""
 
 
 def close_all(merge: Merge) -> str:
@@ -296,19 +294,18 @@ def close_history(merge: Merge) -> str:
 update {merge.history} as h set valid_to = v.read_at
 from {merge.stage} s, {merge.verdicts} v
 where v.verdict = {CHANGED} and s.{quote(ROW)} = v.{quote("row")}
-  and h.valid_to is null and h.{quote("key")} = {_key_text(merge, "s")}"""
+  and h.valid_to is null and h.{quote("key")} = {key_text(merge.dialect, merge.layout, "s")}"""
 
 
 def write_history(merge: Merge) -> str:
     """One row per new or changed record; before the merge. `$1`: the sync's id, `$2`: the reading."""
     dialect, columns = merge.dialect, merge.layout.columns
-    before = _object(_differing(merge, columns, "t"))
-    after = _object(_differing(merge, columns, "s"))
-    whole = _object([_pair(merge, column, "s") for column in columns])
+    before, after = changed_text(dialect, columns, "t"), changed_text(dialect, columns, "s")
+    whole = record_text(dialect, columns, "s")
     is_new = f"v.verdict = {NEW}"
     return f"""
 insert into {merge.history} ({listed(tuple(name for name, _ in HISTORY_COLUMNS))})
-select {_key_text(merge, "s")}, v.read_at, null,
+select {key_text(merge.dialect, merge.layout, "s")}, v.read_at, null,
   case when {is_new} then 'new' else 'update' end,
   {dialect.as_json(f"case when {is_new} then null else {before} end")},
   {dialect.as_json(f"case when {is_new} then {whole} else {after} end")},
@@ -394,49 +391,3 @@ def _is_gone(merge: Merge) -> str:
         f"not exists (select 1 from {merge.verdicts} v where v.place = t.{merge.dialect.address} "
         f"and v.place is not null)"
     )
-
-
-def _json_value(merge: Merge, column: Column, alias: str) -> str:
-    value = f"{alias}.{quote(column.name)}"
-    if alias == "s":
-        value = merge.dialect.staged(value, column.type)
-    return f"coalesce({merge.dialect.json_text(value, column.type.kind)}, 'null')"
-
-
-def _pair(merge: Merge, column: Column, alias: str) -> str:
-    return f"{_literal(column.name)} || {_json_value(merge, column, alias)}"
-
-
-def _differing(merge: Merge, columns: Iterable[Column], alias: str) -> list[str]:
-    pieces: list[str] = []
-    for column in columns:
-        stored = f"t.{quote(column.name)}"
-        incoming = merge.dialect.staged(f"s.{quote(column.name)}", column.type)
-        if (
-            column.type.kind is Kind.JSON
-        ):  # compared as text: JSON types have no order of their own everywhere
-            stored, incoming = (merge.dialect.json_text(side, Kind.JSON) for side in (stored, incoming))
-        pieces.append(
-            f"case when {stored} is distinct from {incoming} then {_pair(merge, column, alias)} end"
-        )
-    return pieces
-
-
-def _literal(name: str) -> str:
-    """A column's name as the start of a JSON pair, in an SQL string (where a backslash is itself)."""
-    return "'" + f"{json.dumps(name, ensure_ascii=False)}:".replace("'", "''") + "'"
-
-
-def _object(pieces: list[str]) -> str:
-    """The text of a JSON object of those pieces that are not null."""
-    if not pieces:
-        return "'{}'"
-    while len(pieces) > 1:
-        groups = (pieces[first : first + _ARGUMENTS] for first in range(0, len(pieces), _ARGUMENTS))
-        pieces = [f"nullif(concat_ws(',', {', '.join(group)}), '')" for group in groups]
-    return f"'{{' || coalesce({pieces[0]}, '') || '}}'"
-
-
-def _key_text(merge: Merge, alias: str) -> str:
-    keys = [merge.layout.column(field) for field in merge.layout.key]
-    return _object([_pair(merge, column, alias) for column in keys])

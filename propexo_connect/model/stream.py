@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
+from propexo_connect.model.event import Subscription
 from propexo_connect.model.field import Field
 from propexo_connect.model.names import fitted
 
@@ -202,6 +203,7 @@ class StreamPlan:
         stream: with the connection's overrides of key, cursor and filter applied.
         selected: the source fields to keep, None for all; key and cursor are always kept.
         excluded: source fields never to keep.
+        subscriptions: those that are about its records.
     """
 
     connection: str
@@ -215,6 +217,7 @@ class StreamPlan:
     initial_window: timedelta = timedelta(days=30)
     allow_empty: bool = False
     absence: AbsencePolicy = AbsencePolicy()
+    subscriptions: tuple[Subscription, ...] = ()
 
     @property
     def where(self) -> str:

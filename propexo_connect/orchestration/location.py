@@ -38,6 +38,8 @@ def definitions_for(
     try:
         loaded = load_connections(folder, connectors=connectors, destinations=destinations)
         connections, broken = loaded.connections, loaded.broken
+        for warning in loaded.warnings:
+            log.warning("%s", warning)
     except ConfigurationError as error:
         log.warning("%s", error)
         return dg.Definitions.merge(

@@ -163,6 +163,10 @@ class Warehouse:
         """Never: loading a connection opens nothing."""
         raise AssertionError
 
+    def rewrite(self) -> str:
+        """Never."""
+        raise AssertionError
+
     def read_table(self, schema: str, table: str, columns: list[str] | None) -> pa.RecordBatchReader:
         """Never."""
         raise AssertionError

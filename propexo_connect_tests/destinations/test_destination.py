@@ -99,10 +99,12 @@ def test_the_first_version_of_our_schema_gains_what_it_lacks(bench: Bench) -> No
     """What migrations make is what a fresh schema has."""
     link = a_link(bench)
     columns = columns_of_ours(link)
-    link.run("drop table _propexo.window_parts")
-    link.run("alter table _propexo.streams drop column views")
-    for name in ("covered_start", "covered_end", "covered_start_value", "covered_end_value"):
-        link.run(f"alter table _propexo.windows drop column {name}")
+    steps = [part for step in state.MIGRATIONS.values() for part in step]
+    for part in steps:
+        if isinstance(part, tuple):
+            link.run(f"alter table {part[0].sql} drop column {part[1]}")
+        elif isinstance(part, state.StateTable):
+            link.run(f"drop table {part.sql}")
     link.run("update _propexo.version set version = 1")
     prepare(link)
     assert stored_version(link) == state.VERSION

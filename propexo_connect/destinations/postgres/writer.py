@@ -10,10 +10,11 @@ import psycopg
 import pyarrow as pa
 from psycopg import conninfo
 
-from propexo_connect.destinations import failpoints, recall
+from propexo_connect.destinations import failpoints, outbox, purge, recall
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
+from propexo_connect.destinations.hash_key import HashKey
 from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.destinations.postgres import PostgresConfig, asset
 from propexo_connect.destinations.postgres.copy import copy_in
@@ -23,10 +24,13 @@ from propexo_connect.destinations.postgres.types import staged_types
 from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table, stored_version
 from propexo_connect.destinations.standing import Standing
 from propexo_connect.destinations.state import VERSION
+from propexo_connect.destinations.views import summarise
 from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.errors import ConfigurationError
+from propexo_connect.model.event import Notice
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
+from propexo_connect.model.purge import Finding, Purge, PurgeRequest
 from propexo_connect.model.stream import StreamPlan, Table
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -99,6 +103,14 @@ class Postgres:
             yield session
         finally:
             session.close()
+
+    def rewrite(self) -> str:
+        raise ConfigurationError(
+            "a PostgreSQL database is not rewritten from here",
+            where=self.address,
+            remedy="Deleted rows leave the files with `vacuum (full)` of their tables, the write-ahead log "
+            "and its archive by their retention, and backups and replicas by theirs.",
+        )
 
     def read_table(self, schema: str, table: str, columns: list[str] | None) -> pa.RecordBatchReader:
         with self._errors(), closing(self._connect()) as connection:
@@ -190,9 +202,47 @@ class PostgresSession:
         with self._transaction(plan) as link:
             return recall.equation_faults(link, plan)
 
+    def purge_preview(self, request: PurgeRequest) -> tuple[Finding, ...]:
+        with self._transaction() as link:
+            return purge.preview(link, request)
+
+    def purge(self, request: PurgeRequest, at: datetime) -> tuple[Finding, ...]:
+        failpoint, key = failpoints.armed(), HashKey.made()
+        with self._transaction() as link:
+            found = purge.carry_out(link, request, at, key, failpoint)
+            link.connection.commit()
+            failpoint("purge committed")
+            return found
+
+    def purges(self, connection: str) -> list[Purge]:
+        with self._transaction() as link:
+            return purge.purges(link, connection)
+
+    def lift(self, connection: str, purge_id: str, by: str, at: datetime) -> int:
+        with self._transaction() as link:
+            lifted = purge.lift(link, connection, purge_id, by, at)
+            link.connection.commit()
+            return lifted
+
+    def emit(self, notices: Sequence[Notice]) -> None:
+        with self._transaction() as link:
+            outbox.write_notices(link, notices)
+            link.connection.commit()
+
+    def prune_outbox(self, now: datetime) -> int:
+        with self._transaction() as link:
+            pruned = outbox.prune(link, now)
+            link.connection.commit()
+            return pruned
+
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
         with self._transaction(plan) as link:
             return recall.stored_facts(link, plan, layout)
+
+    def summarise(self, connection: str) -> None:
+        with self._transaction() as link:
+            if summarise(link, connection):
+                link.connection.commit()
 
     def absence(self, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:
         with self._transaction(plan) as link:
@@ -205,7 +255,7 @@ class PostgresSession:
                 connection.close()
 
     @contextmanager
-    def _transaction(self, plan: StreamPlan) -> Generator["PostgresLink"]:
+    def _transaction(self, plan: StreamPlan | None = None) -> Generator["PostgresLink"]:
         """The thread's connection, rolled back unless it was committed inside."""
         with self._errors(plan):
             connection = self._connection()
@@ -233,6 +283,10 @@ class PostgresLink:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+
+    @property
+    def catalog(self) -> str:
+        return ""  # a schema is found by its name alone
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         count = self.connection.execute(sql.encode(), parameters or None).rowcount

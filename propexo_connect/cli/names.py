@@ -1,0 +1,49 @@
+"""Connections by their names, as all commands take them."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from propexo_connect.connection.folder import load_connections
+from propexo_connect.connection.parse import Connection
+from propexo_connect.connection.problem import close
+from propexo_connect.connection.secret import resolve_secrets
+from propexo_connect.destinations.base import Destination
+from propexo_connect.model.errors import UnknownName
+
+Folder = Annotated[Path, typer.Option("--connections", help="The folder of the connection files.")]
+Name = Annotated[str, typer.Argument(help="The connection's name.")]
+
+
+def connection_named(folder: Path, name: str) -> Connection:
+    """The connection of this name.
+
+    Raises:
+        UnknownName: there is none, or its file cannot be used.
+    """
+    loaded = load_connections(folder)
+    for connection in loaded.connections:
+        if connection.name == name:
+            return connection
+    for broken in loaded.broken:
+        if name in {broken.name, broken.file.stem}:
+            raise UnknownName(str(broken))
+    names = sorted(connection.name for connection in loaded.connections)
+    raise UnknownName(
+        f"there is no connection '{name}' in {folder}/",
+        expected=f"one of {', '.join(names)}" if names else "a folder with connection files",
+        remedy=close(name, names),
+    )
+
+
+def destination_of(connection: Connection) -> Destination:
+    """The destination of a connection with its secrets resolved; it connects when it is opened.
+
+    Raises:
+        MissingSecret, ConfigurationError: a variable is not set, or its value does not fit.
+    """
+    where = f"destination '{connection.destination_kind.name}'"
+    config = resolve_secrets(connection.destination_config, os.environ, where=where)
+    return connection.destination_kind.configure(config)
