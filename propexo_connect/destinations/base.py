@@ -1,6 +1,6 @@
 """What every destination is to the engine: state to plan from, and steps to commit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +10,7 @@ from typing import Protocol
 import pyarrow as pa
 from pydantic import BaseModel
 
+from propexo_connect.absence.reads import Known
 from propexo_connect.destinations.dialect import Link
 from propexo_connect.destinations.standing import Standing
 from propexo_connect.model.absence import AbsenceFacts
@@ -119,6 +120,20 @@ class Session(Protocol):
 
     def summarise(self, connection: str) -> None:
         """Bring the view over all streams of a connection up to date; after the last commit of a sync."""
+        ...
+
+    def missing_records(self, plan: StreamPlan, layout: Layout, limit: int) -> list[Known]:
+        """Records that reads covered and missed, those first that were seen last; without their values."""
+        ...
+
+    def known_record(
+        self, plan: StreamPlan, layout: Layout, key: Mapping[str, str], fields: Sequence[str]
+    ) -> Known | None:
+        """What is known of the record whose key's columns read so as text; None when there is none.
+
+        Args:
+            fields: the declared fields whose values are wanted, as far as the table has them.
+        """
         ...
 
     def absence(self, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:

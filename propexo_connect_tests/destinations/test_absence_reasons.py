@@ -2,7 +2,9 @@
 
 import random
 
-from propexo_connect.absence.reads import Sighting, why_not
+import pytest
+
+from propexo_connect.absence.reads import Settled, Sighting, why_not
 from propexo_connect.model.ledger import Reading
 from propexo_connect.model.stream import Filter, FilterDeclaration, FilterKind, Meaning
 from propexo_connect.model.tile import Tile
@@ -10,10 +12,11 @@ from propexo_connect_tests.destinations.kit import HOUR, NOON, Bench, unit
 from propexo_connect_tests.destinations.test_absence import DAY, filtered
 
 
-def test_the_judge_counts_the_reads_that_the_view_counts(bench: Bench) -> None:
+@pytest.mark.parametrize("meaning", [Meaning.CREATED, Meaning.UPDATED])
+def test_the_judge_counts_the_reads_that_the_view_counts(bench: Bench, meaning: Meaning) -> None:
     chance = random.Random(7)
     hides = (FilterDeclaration(FilterKind.IMPLICIT, "updatedAt", 2 * DAY),)
-    plan = filtered(Filter("updatedAt", Meaning.CREATED), *hides)
+    plan = filtered(Filter("updatedAt", meaning), *hides)
     records = [unit(number, "a", -chance.randrange(80)) for number in range(20)]
     for hours in range(0, 24, 2):
         reading = Reading.FULL if hours % 6 == 0 else Reading.RECURRING
@@ -26,9 +29,10 @@ def test_the_judge_counts_the_reads_that_the_view_counts(bench: Bench) -> None:
         "select v.id, v.last_seen, t._propexo_read_at, t.updated_at, v.covered_absences "
         "from pms.units__absence v join pms.units t on t.id = v.id"
     )
+    settled = Settled.of(ledger)
     judged = {
         key: sum(
-            why_not(one, Sighting(seen, read_at, {"updatedAt": at}), ledger, hides) is None for one in ledger
+            why_not(one, Sighting(seen, read_at, {"updatedAt": at}), settled, hides) is None for one in ledger
         )
         for key, seen, read_at, at, _ in rows
     }

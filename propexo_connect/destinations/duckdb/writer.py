@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -12,7 +12,8 @@ from typing import Any, cast
 import duckdb
 import pyarrow as pa
 
-from propexo_connect.destinations import failpoints, outbox, purge, recall
+from propexo_connect.absence.reads import Known
+from propexo_connect.destinations import failpoints, known, outbox, purge, recall
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
@@ -230,6 +231,16 @@ class DuckDBSession:
         with self._commits, _errors(self._path), _transaction(self._cursor()) as link:
             if summarise(link, connection):
                 link.connection.commit()
+
+    def missing_records(self, plan: StreamPlan, layout: Layout, limit: int) -> list[Known]:
+        with _errors(self._path, plan), _transaction(self._cursor()) as link:
+            return known.missing_records(link, self._here(plan), layout, limit)
+
+    def known_record(
+        self, plan: StreamPlan, layout: Layout, key: Mapping[str, str], fields: Sequence[str]
+    ) -> Known | None:
+        with _errors(self._path, plan), _transaction(self._cursor()) as link:
+            return known.known_record(link, self._here(plan), layout, key, fields)
 
     def absence(self, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:
         with _errors(self._path, plan), _transaction(self._cursor()) as link:

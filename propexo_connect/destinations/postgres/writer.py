@@ -1,7 +1,7 @@
 """PostgreSQL as a destination: sessions, commits, and tables for assets."""
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,8 @@ import psycopg
 import pyarrow as pa
 from psycopg import conninfo
 
-from propexo_connect.destinations import failpoints, outbox, purge, recall
+from propexo_connect.absence.reads import Known
+from propexo_connect.destinations import failpoints, known, outbox, purge, recall
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
@@ -248,6 +249,16 @@ class PostgresSession:
         with self._transaction() as link:
             if summarise(link, connection):
                 link.connection.commit()
+
+    def missing_records(self, plan: StreamPlan, layout: Layout, limit: int) -> list[Known]:
+        with self._transaction(plan) as link:
+            return known.missing_records(link, plan, layout, limit)
+
+    def known_record(
+        self, plan: StreamPlan, layout: Layout, key: Mapping[str, str], fields: Sequence[str]
+    ) -> Known | None:
+        with self._transaction(plan) as link:
+            return known.known_record(link, plan, layout, key, fields)
 
     def absence(self, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:
         with self._transaction(plan) as link:
