@@ -91,6 +91,14 @@ class Session(Protocol):
         """
         ...
 
+    def prune_history(self, plan: StreamPlan, before: datetime) -> int:
+        """Delete the versions of the stream's history that ended before an instant; how many there were."""
+        ...
+
+    def was_synced_since(self, plan: StreamPlan, since: datetime, sync_id: str) -> bool:
+        """Whether another sync than this one has stored anything of the stream since an instant."""
+        ...
+
     def windows(self, plan: StreamPlan) -> list[Window]:
         """All ledger rows of the stream, oldest first."""
         ...

@@ -62,6 +62,29 @@ class Dialect(Protocol):
         """JSON text as the destination's JSON type."""
         ...
 
+    def json_field(self, expression: str, name: str, given: FieldType) -> str:
+        """One field of a JSON object as JSON, exact enough for a type; null only where it is missing."""
+        ...
+
+    def from_json(self, expression: str, given: FieldType) -> str:
+        """A field of `json_field`, as a value of a column's type; JSON's null is null."""
+        ...
+
+    def earliest(self, expression: str, order: str) -> str:
+        """The aggregate for the first value that is not null."""
+        ...
+
+    def latest(self, expression: str, order: str) -> str:
+        """The aggregate for the last value that is not null."""
+        ...
+
+    def instant_function(self, name: str, columns: list[tuple[str, str]], query: str) -> tuple[str, ...]:
+        """The statements that make a function of one instant whose rows are a query's, instead of what it was.
+
+        `columns`: names and types; the query says `instant_parameter` for the instant.
+        """
+        ...
+
     def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
         """A stored value in the wider type its column gets."""
         ...
@@ -94,6 +117,8 @@ class Dialect(Protocol):
         """The condition that picks one of so many parts of the keys; empty where an index proves them all."""
         ...
 
+    instant_parameter: str
+    """The instant of an `instant_function`."""
     lock_stream: str
     """The suffix of a select that holds a stream's row until the transaction ends."""
     lock_schemas: str

@@ -46,7 +46,8 @@ HISTORY_COLUMNS: tuple[tuple[str, FieldType], ...] = (
     ("reading", TEXT),
 )
 """Of `<table>__history`. `key`: the key's columns as a JSON object, in text. `valid_from`: when the source
-served the version. `before`, `after`: the columns that changed; all of them when the record is new."""
+served the version. `before`, `after`: the columns that changed; `after` holds all of them when the record is
+new, and in the last version of one that left its table. `reading`: of which kind the sync was, or `baseline`."""
 
 _ARGUMENTS = 50
 """How many pieces one call joins: PostgreSQL takes 100 arguments at the most."""
@@ -165,7 +166,8 @@ def judge(merge: Merge, *, is_ranged: bool = False) -> str:
     verdict = f"case {' '.join(cases)} else {CHANGED} end"
     stored, read = f"t.{quote(READ_AT)}", f"s.{quote(READ_AT)}"
     older, changed = stored, f"greatest({stored}, {read})"
-    if merge.keeps_versions:  # the latest version of a key must stay the one that was read last
+    # Of one key's versions it must stay told which one came after which.
+    if merge.keeps_versions or merge.plan.history:
         changed = f"greatest({stored} + interval '1 microsecond', {read})"
     read_at = (
         f"case j.verdict when {NEW} then j.{quote(READ_AT)} when {OLDER} then j.older "
@@ -276,18 +278,21 @@ def delete_gone(merge: Merge) -> str:
 
 def close_gone(merge: Merge) -> str:
     """End the open versions of what `delete_gone` is about to drop; `$1` is the start of the sync."""
-    return f"""
-update {merge.history} as h set valid_to = greatest(h.valid_from, cast($1 as timestamptz))
-from {merge.table} t
-where h.valid_to is null and h.{quote("key")} = {_key_text(merge, "t")} and {_is_gone(merge)}"""
+    return f"{_closed_whole(merge)} and {_is_gone(merge)}"
 
 
 def close_all(merge: Merge) -> str:
     """End every open version; `$1` is the start of the sync."""
-    return (
-        f"update {merge.history} set valid_to = greatest(valid_from, cast($1 as timestamptz)) "
-        f"where valid_to is null"
-    )
+    return _closed_whole(merge)
+
+
+def _closed_whole(merge: Merge) -> str:
+    """A record's last version gets all of its columns: once its row is gone nothing else has them."""
+    whole = _object([_pair(merge, column, "t") for column in merge.layout.columns])
+    return f"""
+update {merge.history} as h set valid_to = greatest(h.valid_from, cast($1 as timestamptz)),
+  after = {merge.dialect.as_json(whole)}
+from {merge.table} t where h.valid_to is null and h.{quote("key")} = {key_text(merge, "t")}"""
 
 
 def close_history(merge: Merge) -> str:
@@ -296,7 +301,7 @@ def close_history(merge: Merge) -> str:
 update {merge.history} as h set valid_to = v.read_at
 from {merge.stage} s, {merge.verdicts} v
 where v.verdict = {CHANGED} and s.{quote(ROW)} = v.{quote("row")}
-  and h.valid_to is null and h.{quote("key")} = {_key_text(merge, "s")}"""
+  and h.valid_to is null and h.{quote("key")} = {key_text(merge, "s")}"""
 
 
 def write_history(merge: Merge) -> str:
@@ -308,7 +313,7 @@ def write_history(merge: Merge) -> str:
     is_new = f"v.verdict = {NEW}"
     return f"""
 insert into {merge.history} ({listed(tuple(name for name, _ in HISTORY_COLUMNS))})
-select {_key_text(merge, "s")}, v.read_at, null,
+select {key_text(merge, "s")}, v.read_at, null,
   case when {is_new} then 'new' else 'update' end,
   {dialect.as_json(f"case when {is_new} then null else {before} end")},
   {dialect.as_json(f"case when {is_new} then {whole} else {after} end")},
@@ -316,6 +321,43 @@ select {_key_text(merge, "s")}, v.read_at, null,
 from {merge.verdicts} v join {merge.stage} s on s.{quote(ROW)} = v.{quote("row")}
   left join {merge.table} t on t.{dialect.address} = v.place
 where v.verdict in ({NEW}, {CHANGED})"""
+
+
+BASELINE = "baseline"
+"""The reading of versions that stood in the table when their history began."""
+
+
+def write_baseline(merge: Merge) -> str:
+    """One new version for each stored record, of several rows of one key the one read last."""
+    whole = _object([_pair(merge, column, "t") for column in merge.layout.columns])
+    return f"""
+insert into {merge.history} ({listed(tuple(name for name, _ in HISTORY_COLUMNS))})
+select {key_text(merge, "t")}, t.{quote(READ_AT)}, null, 'new', null, {merge.dialect.as_json(whole)},
+  t.{quote(SYNC_ID)}, '{BASELINE}' from {latest_rows(merge)} t"""
+
+
+def rename_keys(merge: Merge, before: Layout) -> str:
+    """Spell the history's keys in the types that the key's columns have now, `before` telling the old ones."""
+    dialect, pieces = merge.dialect, list[str]()
+    given = dialect.as_json(f"h.{quote('key')}")
+    for field in merge.layout.key:
+        old, new = before.column(field), merge.layout.column(field)
+        value = dialect.from_json(dialect.json_field(given, old.name, old.type), old.type)
+        if old.type != new.type:
+            value = dialect.converted(value, old.type, new.type)
+        pieces.append(f"{_literal(new.name)} || {dialect.json_text(value, new.type.kind)}")
+    return f"update {merge.history} as h set {quote('key')} = {_object(pieces)}"
+
+
+def latest_rows(merge: Merge) -> str:
+    """The table with one row per key: of several versions the one read last."""
+    if not merge.keeps_versions:
+        return merge.table
+    latest = f"max(k.{quote(READ_AT)}) over (partition by {listed(merge.identity, 'k')})"
+    return (
+        f'(select * from (select k.*, {latest} as "#latest" from {merge.table} k) l '
+        f'where l.{quote(READ_AT)} = l."#latest")'
+    )
 
 
 def gathered_columns(dialect: Dialect, layout: Layout) -> str:
@@ -437,6 +479,7 @@ def _object(pieces: list[str]) -> str:
     return f"'{{' || coalesce({pieces[0]}, '') || '}}'"
 
 
-def _key_text(merge: Merge, alias: str) -> str:
+def key_text(merge: Merge, alias: str) -> str:
+    """A record's key as the history has it: the text of a JSON object."""
     keys = [merge.layout.column(field) for field in merge.layout.key]
     return _object([_pair(merge, column, alias) for column in keys])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from propexo_connect.destinations.as_of import as_of_statements
 from propexo_connect.destinations.base import Step
 from propexo_connect.destinations.dialect import Dialect, Link
 from propexo_connect.destinations.identifiers import listed, qualified, quote
@@ -14,6 +15,8 @@ from propexo_connect.destinations.merge import (
     Merge,
     create_history,
     create_table,
+    rename_keys,
+    write_baseline,
 )
 from propexo_connect.destinations.recall import gathered_table, has_table
 from propexo_connect.destinations.state import (
@@ -30,6 +33,7 @@ from propexo_connect.destinations.state import (
     create,
     insert,
     migrated,
+    select,
     types_used,
 )
 from propexo_connect.model.errors import ConfigurationError, Defect, DestinationBusy, NoKey
@@ -139,15 +143,15 @@ def make_table(link: Link, step: Step, created_at: datetime, failpoint: Callable
 
 def grow_table(
     link: Link, step: Step, stored: Layout, changed_at: datetime, failpoint: Callable[[str], None]
-) -> None:
-    """Add and widen the columns in which the step's layout differs from the stored one.
+) -> bool:
+    """Add and widen the columns in which the step's layout differs from the stored one; whether any did.
 
     Raises:
         DestinationBusy: another lane has changed the table since the step was typed; it must be typed again.
     """
     fresh, wider = differences(stored, step.layout, step.plan.where)
     if not fresh and not wider:
-        return
+        return False
     gathered = gathered_table(step.plan)
     tables = [step.plan.table, *([gathered] if has_table(link, gathered) else [])]
     for column in fresh:
@@ -169,6 +173,7 @@ def grow_table(
         )
     _store_names(link, step, fresh, len(stored.columns), changed_at)
     failpoint("names stored")
+    return True
 
 
 def differences(
@@ -217,8 +222,27 @@ def refuse_wide(dialect: Dialect, step: Step) -> None:
         )
 
 
-def make_history(merge: Merge, link: Link, failpoint: Callable[[str], None]) -> None:
-    """The stream's history table, when it is asked for and not there yet.
+def grow_history(merge: Merge, link: Link, stored: Layout, failpoint: Callable[[str], None]) -> None:
+    """The keys of the stream's history in the types that the key's columns got, where it has a history."""
+    is_same = all(stored.column(field).type == merge.layout.column(field).type for field in merge.layout.key)
+    if is_same or not has_history(merge, link):
+        return
+    link.run(rename_keys(merge, stored))
+    failpoint("history keys renamed")
+
+
+def has_history(merge: Merge, link: Link) -> bool:
+    """Whether the stream's history table was made."""
+    of_stream = (merge.plan.connection, merge.plan.stream.name)
+    return bool(link.rows(select(STREAMS, ("has_history",)), of_stream)[0][0])
+
+
+def make_history(
+    merge: Merge, link: Link, failpoint: Callable[[str], None], *, is_grown: bool = False
+) -> None:
+    """The stream's history table, when it is not there yet, with a version for each stored record.
+
+    Its function `__as_of` is made then too, and anew where the table has grown.
 
     Raises:
         NoKey: without a key there are no versions of a record. ConfigurationError: the name is taken.
@@ -228,7 +252,9 @@ def make_history(merge: Merge, link: Link, failpoint: Callable[[str], None]) -> 
         raise NoKey("a stream without a key has no history", where=plan.where, remedy="Set history: false.")
     of_stream = (plan.connection, plan.stream.name)
     condition = "where connection = $1 and stream = $2"
-    if link.rows(f"select has_history from {STREAMS.sql} {condition}", of_stream)[0][0]:
+    if has_history(merge, link):
+        if is_grown:
+            make_as_of(merge, link, failpoint)
         return
     table = plan.table.beside("history")
     if has_table(link, table):
@@ -243,6 +269,16 @@ def make_history(merge: Merge, link: Link, failpoint: Callable[[str], None]) -> 
         link.run(index)
     link.run(f"update {STREAMS.sql} set has_history = true {condition}", of_stream)
     failpoint("history table made")
+    link.run(write_baseline(merge))
+    failpoint("baseline written")
+    make_as_of(merge, link, failpoint)
+
+
+def make_as_of(merge: Merge, link: Link, failpoint: Callable[[str], None]) -> None:
+    """The function that tells the stream's records as of an instant, for the columns that the table has now."""
+    for statement in as_of_statements(link.dialect, merge.plan, merge.layout):
+        link.run(statement)
+    failpoint("as of made")
 
 
 def refuse_streams_table(link: Link, table: Table) -> None:

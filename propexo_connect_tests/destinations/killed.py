@@ -24,7 +24,14 @@ _GATHERING = (
     "records gathered",
 )
 _SWAPPING = ("leftovers discarded", "gone deleted", "gathered table dropped")
-_FIRST = ("stream registered", "table made", "history table made", "index made")
+_FIRST = (
+    "stream registered",
+    "table made",
+    "history table made",
+    "baseline written",
+    "as of made",
+    "index made",
+)
 
 WIDER = UNITS.with_columns(
     (Column("id", "id", TEXT, is_declared=False), Column("extra", "extra", INTEGER, is_declared=False))

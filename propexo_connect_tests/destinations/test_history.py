@@ -108,8 +108,36 @@ def test_the_version_of_what_a_swap_drops_ends(bench: Bench, left: int) -> None:
 def test_history_may_be_switched_on_later(bench: Bench) -> None:
     bench.sync().commit([unit(1, "a")])
     bench.sync(HISTORY, hours=1).commit([unit(1, "b")])
-    assert [(row["event"], row["before"], row["after"]) for row in history(bench)] == [
-        ("update", {"name": "a"}, {"name": "b"})
+    first, second = history(bench)
+    assert (first["event"], first["reading"], first["sync_id"]) == ("new", "baseline", "sync-1")
+    assert (first["valid_from"], first["valid_to"]) == (NOON + READ_AFTER, NOON + HOUR + READ_AFTER)
+    assert (first["before"], first["after"]["name"]) == (None, "a")
+    assert (second["event"], second["before"], second["after"]) == ("update", {"name": "a"}, {"name": "b"})
+
+
+def test_a_history_begins_with_what_stands_in_the_table_although_nothing_changes(bench: Bench) -> None:
+    bench.sync().commit([unit(1, "a"), unit(2, "b")])
+    bench.sync(HISTORY, hours=1).commit([])
+    bench.sync(HISTORY, hours=2).commit([])
+    assert [(row["key"], row["reading"]) for row in history(bench)] == [
+        ('{"id":1}', "baseline"),
+        ('{"id":2}', "baseline"),
+    ]
+
+
+def test_the_history_of_versions_begins_with_the_latest_of_each_key(bench: Bench) -> None:
+    bench.sync(units_plan(mode=Mode.APPEND)).commit([unit(1, "a")])
+    bench.sync(units_plan(mode=Mode.APPEND), hours=1).commit([unit(1, "b")])
+    bench.sync(units_plan(mode=Mode.APPEND, history=True), hours=2).commit([])
+    assert [row["after"]["name"] for row in history(bench)] == ["b"]
+
+
+def test_an_older_record_of_a_backsync_is_no_change(bench: Bench) -> None:
+    bench.sync(HISTORY).commit([unit(1, "a", 5)])
+    bench.sync(HISTORY, hours=1, reading=Reading.BACKSYNC).commit([unit(1, "old", 1), unit(2, "b", 1)])
+    assert [(row["key"], row["reading"]) for row in history(bench)] == [
+        ('{"id":1}', "recurring"),
+        ('{"id":2}', "backsync"),
     ]
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 import duckdb
 import pyarrow as pa
 
-from propexo_connect.destinations import failpoints, recall
+from propexo_connect.destinations import failpoints, recall, retention
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
@@ -157,6 +157,16 @@ class DuckDBSession:
             link.connection.commit()
             failpoint("committed")
             return window
+
+    def prune_history(self, plan: StreamPlan, before: datetime) -> int:
+        with self._commits, _errors(self._path, plan), _transaction(self._cursor()) as link:
+            pruned = retention.prune(link, self._here(plan), before)
+            link.connection.commit()
+            return pruned
+
+    def was_synced_since(self, plan: StreamPlan, since: datetime, sync_id: str) -> bool:
+        with _errors(self._path, plan):
+            return retention.was_synced_since(DuckDBLink(self._cursor()), plan, since, sync_id)
 
     def windows(self, plan: StreamPlan) -> list[Window]:
         with _errors(self._path, plan):

@@ -10,7 +10,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import conninfo
 
-from propexo_connect.destinations import failpoints, recall
+from propexo_connect.destinations import failpoints, recall, retention
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
@@ -176,6 +176,16 @@ class PostgresSession:
             link.connection.commit()
             failpoint("committed")
             return window
+
+    def prune_history(self, plan: StreamPlan, before: datetime) -> int:
+        with self._transaction(plan) as link:
+            pruned = retention.prune(link, plan, before)
+            link.connection.commit()
+            return pruned
+
+    def was_synced_since(self, plan: StreamPlan, since: datetime, sync_id: str) -> bool:
+        with self._transaction(plan) as link:
+            return retention.was_synced_since(link, plan, since, sync_id)
 
     def windows(self, plan: StreamPlan) -> list[Window]:
         with self._transaction(plan) as link:
