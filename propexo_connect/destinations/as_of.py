@@ -1,4 +1,4 @@
-"""`<table>__as_of(instant)`: each record of a stream as it was known at an instant, with the columns' own types.
+"""`<table>__as_of(instant)`: each record of a stream as it was known at an instant, in typed columns.
 
     select * from pms.units__as_of('2026-01-31T00:00:00Z')
 
@@ -94,6 +94,6 @@ def _value(dialect: Dialect, number: int, column: Column) -> str:
 
 
 def _of_any_file(plan: StreamPlan) -> StreamPlan:
-    """The plan whose names hold wherever the file is opened under another name, where they are no others then."""
+    """The plan without the file's name, which a copy has not, unless a schema would be taken for it."""
     table = plan.table
     return plan if table.schema == table.catalog else replace(plan, table=replace(table, catalog=""))

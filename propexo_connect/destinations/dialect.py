@@ -79,7 +79,7 @@ class Dialect(Protocol):
         ...
 
     def instant_function(self, name: str, columns: list[tuple[str, str]], query: str) -> tuple[str, ...]:
-        """The statements that make a function of one instant whose rows are a query's, instead of what it was.
+        """The statements that make, or make anew, a function of one instant whose rows are a query's.
 
         `columns`: names and types; the query says `instant_parameter` for the instant.
         """

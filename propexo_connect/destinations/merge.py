@@ -46,8 +46,8 @@ HISTORY_COLUMNS: tuple[tuple[str, FieldType], ...] = (
     ("reading", TEXT),
 )
 """Of `<table>__history`. `key`: the key's columns as a JSON object, in text. `valid_from`: when the source
-served the version. `before`, `after`: the columns that changed; `after` holds all of them when the record is
-new, and in the last version of one that left its table. `reading`: of which kind the sync was, or `baseline`."""
+served the version. `before`, `after`: the columns that changed; `after` holds all when the record is new, and
+in the last version of one that left its table. `reading`: of which kind the sync was, or `baseline`."""
 
 _ARGUMENTS = 50
 """How many pieces one call joins: PostgreSQL takes 100 arguments at the most."""
@@ -337,7 +337,7 @@ select {key_text(merge, "t")}, t.{quote(READ_AT)}, null, 'new', null, {merge.dia
 
 
 def rename_keys(merge: Merge, before: Layout) -> str:
-    """Spell the history's keys in the types that the key's columns have now, `before` telling the old ones."""
+    """Spell the history's keys in the types that its columns have now, `before` telling the old ones."""
     dialect, pieces = merge.dialect, list[str]()
     given = dialect.as_json(f"h.{quote('key')}")
     for field in merge.layout.key:

@@ -275,7 +275,7 @@ def make_history(
 
 
 def make_as_of(merge: Merge, link: Link, failpoint: Callable[[str], None]) -> None:
-    """The function that tells the stream's records as of an instant, for the columns that the table has now."""
+    """The function that tells records as of an instant, for the columns that the table has now."""
     for statement in as_of_statements(link.dialect, merge.plan, merge.layout):
         link.run(statement)
     failpoint("as of made")

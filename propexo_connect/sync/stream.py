@@ -27,6 +27,7 @@ from propexo_connect.model.stream import Mode, StreamPlan, SyncSettings
 from propexo_connect.model.tile import Tile
 from propexo_connect.sync.decode import Decoder, Piece
 from propexo_connect.sync.gather import Gathering, closing_all
+from propexo_connect.sync.history import shorten_history
 from propexo_connect.sync.plan import Assignment, assignments
 from propexo_connect.sync.result import SyncOrder
 from propexo_connect.sync.stop import BranchStop
@@ -104,6 +105,7 @@ class Attempt:
                     f"{self.plan.stream.name}: it cannot be taken up again, so the tile starts anew ({error})"
                 )
                 self._read(replace(assignment, position=None, read_started_at=None), fence)
+        shorten_history(self.session, self.plan, self.order.sync_id, self.started_at, self.log)
 
     def _prepared(self) -> StreamPlan:
         plan = replace(self.plan, stream=self.source.prepare(self.plan.stream))
