@@ -35,6 +35,7 @@ schema: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m propexo_connect.cli.pages
+	$(BIN)/python -m propexo_connect.connection.reference
 
 clean:
 	rm -rf $(VENV) .demo .dagster .bench

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -16,6 +16,7 @@ from propexo_connect.connection.scalars import (
     Name,
     Names,
     Owner,
+    Share,
     Span,
     Tags,
     TimeOfDay,
@@ -155,6 +156,43 @@ class WrittenFilter(Written):
     full_every: DurationOrNever = Field(None, description="As on the stream.")
 
 
+def _read_absence(value: object) -> object:
+    if value == "never":
+        return NeverPresumed.model_construct()
+    if isinstance(value, str):
+        raise fault(quoted(value), "`never`, or a mapping of `covered_absences` and `unseen_for`")
+    return value
+
+
+class WrittenAbsence(Written):
+    """When a record that was covered and missing is presumed deleted; the word `never` for not at all.
+
+    All that is given must hold. Nothing is ever removed: the views tell it.
+    """
+
+    covered_absences: int | None = Field(
+        None, ge=1, le=1000, description="How many complete reads covered the record and did not return it."
+    )
+    unseen_for: Span | None = Field(
+        None, description="How long after its last sighting the latest of those reads was."
+    )
+    guard_share: Share | None = Field(
+        None,
+        description="One read that misses more than this share of the records at once marks none of them. "
+        "Default: 20%.",
+    )
+
+
+class NeverPresumed(WrittenAbsence):
+    """The word `never`."""
+
+
+Absence = Annotated[
+    WrittenAbsence,
+    BeforeValidator(_read_absence, json_schema_input_type=Literal["never"] | WrittenAbsence),
+]
+
+
 class StreamDefaults(Written):
     """What may be said for all streams of a connection and again for one of them."""
 
@@ -186,6 +224,11 @@ class StreamDefaults(Written):
     )
     full_every: DurationOrNever = Field(
         None, description="The longest time between two reads of the whole stream; `never` for none."
+    )
+    absence: Absence | None = Field(
+        None,
+        description="When a missing record is presumed deleted. Default: after 3 complete reads that covered "
+        "it, the latest 30d after it was last seen; not where the source hides records by their state.",
     )
     allow_empty: bool | None = Field(
         None, description="Whether an empty read of a stream that had records is believed. Default: false."

@@ -83,6 +83,15 @@ def _read_tags(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+def _read_share(value: object) -> object:
+    if isinstance(value, str):
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", value)
+        if found is None or not 0 < float(found[1]) <= 100:
+            raise fault(quoted(value), "a share such as 20%, up to 100%")
+        return float(found[1]) / 100
+    return value
+
+
 def _one_or_more(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -125,6 +134,14 @@ Span = Annotated[Duration, AfterValidator(_positive)]
 
 Interval = Annotated[Duration, AfterValidator(_whole_minutes)]
 """A duration of whole minutes, at least one."""
+
+Share = Annotated[
+    float,
+    BeforeValidator(_read_share),
+    Field(gt=0, le=1),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$", "examples": ["20%"]}),
+]
+"""A part of a whole, written as `20%`."""
 
 Owner = Annotated[str, AfterValidator(_read_owner)]
 Tags = Annotated[dict[str, str], AfterValidator(_read_tags)]

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from propexo_connect.connection.document import Document, FieldPath
 from propexo_connect.connection.file import (
     EVERY_STREAM,
+    NeverPresumed,
+    WrittenAbsence,
     WrittenConnection,
     WrittenFilter,
     WrittenStream,
@@ -21,7 +23,17 @@ from propexo_connect.connectors.base import Connector
 from propexo_connect.model.duration import duration_text
 from propexo_connect.model.errors import ConnectError
 from propexo_connect.model.field import Field
-from propexo_connect.model.stream import Axis, Drift, Filter, Meaning, Mode, Stream, StreamPlan, Table
+from propexo_connect.model.stream import (
+    AbsencePolicy,
+    Axis,
+    Drift,
+    Filter,
+    Meaning,
+    Mode,
+    Stream,
+    StreamPlan,
+    Table,
+)
 
 _FILTER_SETTINGS = ("lookback", "lag", "full_every")
 _MODE_REMEDY = "Give it a `key`, or write `mode: append` or `mode: overwrite`."
@@ -126,6 +138,7 @@ class Resolution:
             excluded=self._excluded(stream, written, path),
             initial_window=_first(written.initial_window, self._written.initial_window, timedelta(days=30)),
             allow_empty=_first(written.allow_empty, self._written.allow_empty, False),
+            absence=_policy(written.absence or self._written.absence),
         )
         self._check_reach(plan, written, path)
         return plan
@@ -280,6 +293,20 @@ def _is_keyless(stream: Stream) -> bool:
 
 def _first(*values: Value | None) -> Value:
     return next(value for value in values if value is not None)
+
+
+def _policy(written: WrittenAbsence | None) -> AbsencePolicy:
+    """The policy on missing records; what is chosen takes the place of the default as a whole."""
+    if written is None:
+        return AbsencePolicy()
+    share = AbsencePolicy().guard_share if written.guard_share is None else written.guard_share
+    if (
+        written.covered_absences is None
+        and written.unseen_for is None
+        and not isinstance(written, NeverPresumed)
+    ):
+        return AbsencePolicy(guard_share=share)
+    return AbsencePolicy(written.covered_absences, written.unseen_for, is_default=False, guard_share=share)
 
 
 def _said(written: WrittenFilter) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from propexo_connect.destinations.standing import Standing
+from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.layout import Change, Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import StreamPlan
@@ -112,6 +113,14 @@ class Session(Protocol):
 
     def equation_faults(self, plan: StreamPlan) -> int:
         """How many ledger rows break `read = new + changed + unchanged + superseded + rejected`."""
+        ...
+
+    def absence(self, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:
+        """How the stored records stand at an instant; the table must have been made.
+
+        Args:
+            judges: also count verdicts. That asks for each unseen record which reads covered it.
+        """
         ...
 
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:

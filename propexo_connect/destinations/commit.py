@@ -1,6 +1,6 @@
 """The one sequence of statements that stores a step, for every destination (SEMANTICS §4).
 
-    fence → lock → table → stage → verdicts → history → merge → changes → rejected → ledger → fence
+    fence → lock → table → stage → verdicts → history → merge → changes → rejected → ledger → views → fence
 
 The caller opens the transaction before and ends it after; whatever is raised here must roll it back.
 
@@ -28,6 +28,7 @@ from propexo_connect.destinations.state import (
     insert,
 )
 from propexo_connect.destinations.swap import overwrite
+from propexo_connect.destinations.views import refresh_views
 from propexo_connect.destinations.writing import (
     Failpoint,
     Writing,
@@ -66,6 +67,8 @@ def store(link: Link, step: Step, finished_at: Callable[[], datetime], failpoint
     if window.parts:
         _write_parts(link, window)
         failpoint("parts written")
+    if step.layout.is_ready:
+        refresh_views(link, replace(step, window=window), failpoint)
     _hold_fence(link, step)
     failpoint("fence held")
     return window

@@ -119,6 +119,8 @@ class Dialect(Protocol):
 
     instant_parameter: str
     """The instant of an `instant_function`."""
+    state_indexes: tuple[str, ...]
+    """The statements that make what indexes `_propexo` has beside its keys, where they are missing."""
     lock_stream: str
     """The suffix of a select that holds a stream's row until the transaction ends."""
     lock_schemas: str

@@ -19,6 +19,7 @@ FAILPOINTS = (
     "stream registered",
     "table made",
     "column added",
+    "views dropped",
     "column widened",
     "names stored",
     "history keys renamed",
@@ -46,6 +47,8 @@ FAILPOINTS = (
     "rejected stored",
     "ledger written",
     "parts written",
+    "views made",
+    "summary made",
     "fence held",
     "committed",
 )

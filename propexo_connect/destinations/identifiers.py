@@ -31,3 +31,8 @@ def listed(names: tuple[str, ...] | list[str], alias: str = "") -> str:
     """Columns behind one another, each with the alias of its table when there is one."""
     prefix = f"{alias}." if alias else ""
     return ", ".join(f"{prefix}{quote(name)}" for name in names)
+
+
+def literal(text: str) -> str:
+    """A text as a string of SQL, for views alone, which take no parameters; both dialects read it alike."""
+    return exp.Literal.string(text).sql(dialect="postgres")

@@ -25,8 +25,9 @@ _PLAIN = (
     "sync_id",
     "fence",
     "position",
+    "is_skipping",
 )
-_INSTANTS = ("started_at", "read_started_at", "finished_at")
+_INSTANTS = ("started_at", "read_started_at", "first_started_at", "finished_at")
 
 
 def row_of(window: Window, gathered: int) -> tuple[Any, ...]:
@@ -46,9 +47,14 @@ def row_of(window: Window, gathered: int) -> tuple[Any, ...]:
         "lane": window.reading.lane,
         "zone": request.zone,
         "resolution_s": request.resolution.total_seconds(),
-        "declarations": json.dumps([_declared(one) for one in window.declarations], ensure_ascii=False),
+        "declarations": declarations_text(window),
     }
     return tuple(values[name] for name in WINDOW_VALUES)
+
+
+def declarations_text(window: Window) -> str:
+    """The declarations that a window was read under, as the ledger holds them."""
+    return json.dumps([_declared(one) for one in window.declarations], ensure_ascii=False)
 
 
 def part_rows(window: Window, number: int) -> tuple[Any, ...]:
@@ -83,7 +89,7 @@ def window_of(row: Row) -> Window:
             timedelta(seconds=values["resolution_s"]),
         ),
         covered=Stretch(_joined(values, "covered_start"), _joined(values, "covered_end")),
-        declarations=tuple(_declaration(one) for one in parsed(values["declarations"])),
+        declarations=tuple(declaration_of(one) for one in parsed(values["declarations"])),
         counts=Counts(**{name: values[name] for name in _COUNTS}),
         **{name: values[name] for name in (*_PLAIN, *_METERS)},
         **{name: instant(values[name]) for name in _INSTANTS},
@@ -118,7 +124,8 @@ def _declared(given: FilterDeclaration) -> dict[str, Any]:
     return plain
 
 
-def _declaration(given: dict[str, Any]) -> FilterDeclaration:
+def declaration_of(given: dict[str, Any]) -> FilterDeclaration:
+    """A declaration as the ledger's JSON has it."""
     spans = {name: given[f"{name}_s"] for name in ("rolling", "resolution")}
     return FilterDeclaration(
         kind=FilterKind(given["kind"]),

@@ -2,8 +2,11 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, cast
 
+from propexo_connect.destinations.absence import ABSENCE, UNSEEN_DAYS, counts_of
 from propexo_connect.destinations.base import TableFacts
 from propexo_connect.destinations.dialect import Link
 from propexo_connect.destinations.identifiers import listed, qualified, quote
@@ -27,6 +30,7 @@ from propexo_connect.destinations.state import (
     progress,
     select,
 )
+from propexo_connect.model.absence import AbsenceFacts, Verdict
 from propexo_connect.model.field import FieldType
 from propexo_connect.model.layout import Column, Layout
 from propexo_connect.model.ledger import Progress, Window
@@ -281,6 +285,24 @@ def stored_facts(link: Link, plan: StreamPlan, layout: Layout | None) -> TableFa
         rejected_count=rejected_count,
         duplicate_keys=duplicates,
         null_keys=null_keys if keys else None,
+    )
+
+
+def absence_facts(link: Link, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:
+    """How a stream's records stand at an instant."""
+    view = plan.table.beside(ABSENCE)
+    judges = judges and has_table(link, view)
+    found = link.rows(counts_of(qualified(view if judges else plan.table), has_verdicts=judges), (at,))[0]
+    count, days = found[0], len(UNSEEN_DAYS)
+    facts = AbsenceFacts(count, dict(zip(UNSEEN_DAYS, found[1 : days + 1], strict=True)))
+    if not judges:
+        return facts
+    *counts, held, covered_at = found[days + 1 :]
+    return replace(
+        facts,
+        verdicts=dict(zip(Verdict, counts, strict=True)),
+        held=held,
+        last_covered_at=instant(covered_at),
     )
 
 

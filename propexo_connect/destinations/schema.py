@@ -36,6 +36,7 @@ from propexo_connect.destinations.state import (
     select,
     types_used,
 )
+from propexo_connect.destinations.views import drop_views
 from propexo_connect.model.errors import ConfigurationError, Defect, DestinationBusy, NoKey
 from propexo_connect.model.field import FieldType, Kind
 from propexo_connect.model.layout import Column, Layout
@@ -86,6 +87,7 @@ def prepare(
         for table in TABLES:
             link.run(create(table, types))
         link.run(insert(VERSIONS), (version,))
+        _index_state(link)
         return
     if found > version:
         raise ConfigurationError(
@@ -99,7 +101,13 @@ def prepare(
         for part in steps[step]:
             link.run(migrated(part, types))
     if found < version:
+        _index_state(link)
         link.run(f"update {VERSIONS.sql} set version = $1", (version,))
+
+
+def _index_state(link: Link) -> None:
+    for statement in link.dialect.state_indexes:
+        link.run(statement)
 
 
 def stored_version(link: Link) -> int | None:
@@ -159,6 +167,9 @@ def grow_table(
             wanted = link.dialect.column_type(column.type)
             link.run(f"alter table {qualified(table)} add column {quote(column.name)} {wanted}")
             failpoint("column added")
+    if wider:
+        drop_views(link, step.plan)
+        failpoint("views dropped")
     for before, column in wider:
         name = quote(column.name)
         value = link.dialect.converted(name, before, column.type)

@@ -127,6 +127,8 @@ WINDOWS = StateTable(
         ("covered_end?", TIMESTAMP),
         ("covered_start_value?", INTEGER),
         ("covered_end_value?", INTEGER),
+        ("first_started_at?", TIMESTAMP),
+        ("is_skipping?", BOOLEAN),
     ),
     key=("connection", "stream", "number"),
 )
@@ -134,6 +136,8 @@ WINDOWS = StateTable(
 
 `covered_start`, `covered_end`: what a complete read proves of `filter_field`, narrower than what was asked
 for where a change of the clock makes a bound ambiguous; null is without limit.
+`first_started_at`: start of the first sync that took part in this read. `is_skipping`: the read has passed
+over a parent so far.
 `gathered`: records that this part put aside for the swap of the mode `overwrite`; they are counted
 as read, new, changed and so on by the part that swaps them in.
 """
@@ -202,6 +206,13 @@ MIGRATIONS: dict[int, tuple[Migration, ...]] = {
         "update _propexo.windows set covered_start = tile_start, covered_end = tile_end, "
         "covered_start_value = tile_start_value, covered_end_value = tile_end_value "
         "where filter_field is not null",
+        (WINDOWS, "first_started_at"),
+        (WINDOWS, "is_skipping"),
+        "update _propexo.windows as w set first_started_at = (select min(f.started_at) "
+        "from _propexo.windows f where f.connection = w.connection and f.stream = w.stream "
+        "and f.read_started_at = w.read_started_at), is_skipping = exists (select 1 "
+        "from _propexo.window_parts p where p.connection = w.connection "
+        "and p.stream = w.stream and p.is_skipped)",
         (STREAMS, "views"),
     ),
 }

@@ -68,6 +68,8 @@ class Window:
         position: where the source may be taken up again after this part, None when it cannot.
         read_started_at: when the first part of this read began; a resumed read keeps the older one.
         started_at: start of the sync, which becomes the records' `last_seen`.
+        first_started_at: start of the first sync that took part in this read.
+        is_skipping: whether the read has passed over a parent so far; then it proves nothing of any record.
         covered: what the read proves of the filter's field once it is complete.
         parts: the parents whose reading ended with this part, where a stream is read through parents.
     """
@@ -86,7 +88,9 @@ class Window:
     fence: int
     started_at: datetime
     read_started_at: datetime
+    first_started_at: datetime
     finished_at: datetime
+    is_skipping: bool = False
     covered: Stretch = EVERYTHING
     position: str | None = None
     counts: Counts = field(default_factory=Counts)

@@ -84,13 +84,14 @@ def covered(tile: Tile, given: Filter) -> Stretch:
     take an ambiguous bound for the later or the earlier hour, so that hour is asked for and proves nothing.
     """
     if given.axis is Axis.INTEGER:
-        request = widen(tile, given)
-        return Stretch(request.start, request.end)
+        return Stretch(widen(tile, given).start, tile.end)
     zone = ZoneInfo(given.zone)
     start = end = None
     if given.lower and isinstance(tile.start, datetime):
         start = floor_to(tile.start - given.lookback, given.resolution, zone)
-    if given.upper and isinstance(tile.end, datetime):
+    if isinstance(
+        tile.end, datetime
+    ):  # also where no bound is taken there: later tiles prove what lies beyond
         end = ceil_to(tile.end, given.resolution, zone)
     return Stretch(start, end)
 

@@ -14,7 +14,8 @@ from typing import Any
 import dagster as dg
 
 from propexo_connect.connection.parse import Connection
-from propexo_connect.destinations.base import Session
+from propexo_connect.destinations.base import Session, TableFacts
+from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.errors import ConnectError
 from propexo_connect.model.ledger import Reading
 from propexo_connect.model.stream import StreamPlan
@@ -24,6 +25,7 @@ from propexo_connect.orchestration.checks import (
     has_unique_keys,
     key_unique_and_present,
     ledger_equation,
+    not_missing_in_masses,
     rejected_records,
     schema_drift,
     tiles_touch,
@@ -36,7 +38,7 @@ from propexo_connect.orchestration.failure import (
 )
 from propexo_connect.orchestration.io_managers import DestinationIOManager, file_pool, io_manager
 from propexo_connect.orchestration.jobs import connection_jobs
-from propexo_connect.orchestration.metadata import result_metadata
+from propexo_connect.orchestration.metadata import absence_metadata, result_metadata
 from propexo_connect.orchestration.naming import CONNECTION_TAG, op_name, slug
 from propexo_connect.orchestration.order import SyncConfig
 from propexo_connect.orchestration.resources import SourceResource
@@ -46,6 +48,9 @@ from propexo_connect.sync.result import StreamResult
 
 EXECUTOR = dg.in_process_executor
 """On every Definitions, so that runs without a job of their own do not fall back to a process a step."""
+
+_JUDGED_ALWAYS = 500_000
+_JUDGED_EACH = 24
 
 Event = dg.MaterializeResult[Any] | dg.AssetCheckResult
 """What a sync tells Dagster."""
@@ -169,9 +174,14 @@ class _Sync:
             rejected_records(stream.key, result.counts.rejected),
             schema_drift(stream.key, result.changes),
         )
+        missing = self._absence(session, stream.plan, result.facts, judges=judges_now(result))
+        if missing is not None and missing.verdicts is not None:
+            answers = (*answers, not_missing_in_masses(stream.key, stream.plan, missing))
+        now = self._source.clock.now()
+        metadata = result_metadata(result, self._context.run.run_id, now) | absence_metadata(missing)
         return dg.MaterializeResult(
             asset_key=stream.key,
-            metadata=result_metadata(result, self._context.run.run_id, self._source.clock.now()),
+            metadata=metadata,
             check_results=self._asked_for(answers),
         )
 
@@ -190,6 +200,7 @@ class _Sync:
             key_unique_and_present(stream.key, facts),
             rejected_records(stream.key, facts.rejected_count),
             schema_drift(stream.key, ()),  # nothing was read since the last sync
+            not_missing_in_masses(stream.key, plan, self._absence(session, plan, facts, judges=True)),
         )
         return self._asked_for(answers)
 
@@ -197,6 +208,18 @@ class _Sync:
         """Those that the stream has and that are selected."""
         asked = {(check.asset_key, check.name) for check in self._checks}
         return [answer for answer in answers if (answer.asset_key, answer.check_name) in asked]
+
+    def _absence(
+        self, session: Session, plan: StreamPlan, facts: TableFacts | None, *, judges: bool
+    ) -> AbsenceFacts | None:
+        """How the records stand; None where there are none, or it could not be asked."""
+        if facts is None or not facts.row_count:
+            return None
+        try:
+            return session.absence(plan, self._source.clock.now(), judges=judges)
+        except ConnectError as error:
+            self._context.log.warning(f"{plan.stream.name}: missing records could not be counted: {error}")
+            return None
 
     def _ledger_faults(self, session: Session, plan: StreamPlan) -> tuple[list[str] | None, int | None]:
         """Gaps and overlaps in words, and how many counts do not add up; None where it could not be asked."""
@@ -220,6 +243,18 @@ class _Sync:
         """Keep Dagster from repeating what only a person can mend; must be said before the run fails."""
         if are_terminal(errors):
             self._context.instance.add_run_tags(self._context.run.run_id, NEVER_RETRY)
+
+
+def judges_now(result: StreamResult) -> bool:
+    """Whether a sync also counts what is known of missing records.
+
+    Of a large table not with each sync: that asks for each unseen record which reads covered it. It does
+    after reads of the whole, which are what finds deletions, and with each 24th sync.
+    """
+    if result.facts is None or result.facts.row_count <= _JUDGED_ALWAYS:
+        return True
+    is_whole = any(window.request.is_whole for window in result.windows)
+    return is_whole or any(window.fence % _JUDGED_EACH == 0 for window in result.windows)
 
 
 def parents_first(results: Iterator[StreamResult], todo: frozenset[str]) -> Iterator[StreamResult]:

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 
 import dagster as dg
 
+from propexo_connect.destinations.absence import ABSENCE
 from propexo_connect.destinations.base import TableFacts
+from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.layout import Change
 from propexo_connect.model.stream import Mode, StreamPlan
 from propexo_connect.orchestration.metadata import drift_table
@@ -19,6 +21,7 @@ LEDGER_EQUATION = "ledger_equation"
 KEY_UNIQUE_AND_PRESENT = "key_unique_and_present"
 REJECTED_RECORDS = "rejected_records"
 SCHEMA_DRIFT = "schema_drift"
+NOT_MISSING_IN_MASSES = "not_missing_in_masses"
 
 _SHOWN = 20
 
@@ -32,6 +35,8 @@ def check_specs(plan: StreamPlan, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
         REJECTED_RECORDS: "No record was rejected. Warns: the sync goes on, and they are kept raw.",
         SCHEMA_DRIFT: "No field came and none changed its type since the last sync. Warns: the sync goes on, "
         "and a value that does not fit is kept as text.",
+        NOT_MISSING_IN_MASSES: "No read missed so many records at once that it looks like a fault of the "
+        "source. While it fails, none of those is presumed deleted.",
     }
     if not has_unique_keys(plan):
         del said[KEY_UNIQUE_AND_PRESENT]
@@ -119,6 +124,26 @@ def schema_drift(key: dg.AssetKey, changes: Iterable[Change]) -> dg.AssetCheckRe
         if drift
         else "The fields are what they were.",
         metadata=metadata,
+    )
+
+
+def not_missing_in_masses(
+    key: dg.AssetKey, plan: StreamPlan, facts: AbsenceFacts | None
+) -> dg.AssetCheckResult:
+    """Whether no read missed more of the records at once than the policy takes for deletions."""
+    if facts is None or facts.verdicts is None:
+        return _unknown(key, NOT_MISSING_IN_MASSES, "What is known of missing records could not be asked.")
+    view, share = plan.table.beside(ABSENCE), plan.absence.guard_share
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=NOT_MISSING_IN_MASSES,
+        passed=not facts.held,
+        description=f"{facts.held} records were missed at once, more than {share:.0%} of all; see {view}, "
+        "is_held. They are kept, and none is presumed deleted. If they are really gone, set `absence: "
+        "{guard_share: 100%}` for this stream."
+        if facts.held
+        else "No read missed more records at once than usual.",
+        metadata={"records_held": facts.held},
     )
 
 

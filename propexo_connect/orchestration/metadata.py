@@ -9,6 +9,7 @@ from datetime import datetime
 
 import dagster as dg
 
+from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.field import TIMESTAMP, Field
 from propexo_connect.model.layout import Change, Column
 from propexo_connect.model.ledger import Window
@@ -53,6 +54,20 @@ def result_metadata(result: StreamResult, sync_id: str, now: datetime) -> dict[s
         entries["parents_read"] = sum(part.is_complete for part in parts)
         entries["parents_skipped"] = sum(part.is_skipped for part in parts)
     return entries | _bounds(windows, now) | _table_facts(result, now) | _shape(result)
+
+
+def absence_metadata(facts: AbsenceFacts | None) -> dict[str, Entry]:
+    """How many records were not seen for a while, as shares to be plotted, and what is known of them."""
+    if facts is None:
+        return {}
+    entries: dict[str, Entry] = {
+        f"share_unseen_for_{days}_days": count / facts.records if facts.records else 0.0
+        for days, count in facts.unseen.items()
+    }
+    if facts.verdicts is not None:
+        entries |= {f"records_{verdict}": count for verdict, count in facts.verdicts.items()}
+        entries["records_held"] = facts.held
+    return entries
 
 
 def column_schema(

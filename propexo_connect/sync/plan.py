@@ -24,7 +24,8 @@ class Assignment:
     Args:
         covered: what the tile proves of the filter's field once it is read to its end.
         position: where the source is to be taken up, None from the start; `part` counts on from there.
-        read_started_at: when the read that is taken up began, None for a new one.
+        read_started_at, first_started_at: when the read that is taken up began, and the sync that began it;
+            None for a new one. is_skipping: that read had passed over a parent.
     """
 
     reading: Reading
@@ -34,6 +35,8 @@ class Assignment:
     part: int = 0
     position: str | None = None
     read_started_at: datetime | None = None
+    first_started_at: datetime | None = None
+    is_skipping: bool = False
 
 
 def assignments(
@@ -121,6 +124,8 @@ def _resumed(plan: StreamPlan, progress: Progress, started_at: datetime) -> Assi
         last.part + 1,
         last.position,
         last.read_started_at,
+        last.first_started_at,
+        last.is_skipping,
     )
 
 

@@ -104,7 +104,9 @@ class Attempt:
                 self.log(
                     f"{self.plan.stream.name}: it cannot be taken up again, so the tile starts anew ({error})"
                 )
-                self._read(replace(assignment, position=None, read_started_at=None), fence)
+                self._read(
+                    replace(assignment, position=None, read_started_at=None, first_started_at=None), fence
+                )
         shorten_history(self.session, self.plan, self.order.sync_id, self.started_at, self.log)
 
     def _prepared(self) -> StreamPlan:
@@ -163,6 +165,8 @@ class Attempt:
             fence=fence,
             started_at=self.started_at,
             read_started_at=read_started_at,
+            first_started_at=assignment.first_started_at or self.started_at,
+            is_skipping=assignment.is_skipping,
             finished_at=self.started_at,
         )
         failed: list[Part] = []
@@ -243,6 +247,7 @@ class Attempt:
             retry_count=cost.retry_count,
             page_count=sum(piece.spool.page_count for piece in pieces),
             parts=tuple(parts),
+            is_skipping=window.is_skipping or any(part.is_skipped for part in parts),
         )
         step = Step(
             self.plan,
@@ -264,7 +269,7 @@ class Attempt:
         parts.clear()
         self.changes.extend(decoded.changes)
         self.layout = decoded.layout
-        return replace(window, part=window.part + 1)
+        return replace(window, part=window.part + 1, is_skipping=row.is_skipping)
 
     def _note(self, line: str) -> None:
         self._touch()

@@ -8,7 +8,7 @@ import pytest
 from propexo_connect.connection.problem import InvalidConnection, Problem
 from propexo_connect.connection.tables import LONGEST_TABLE, tables_of
 from propexo_connect.model.field import FieldType, Kind
-from propexo_connect.model.stream import Axis, Drift, Filter, Meaning, Mode, Stream, StreamPlan
+from propexo_connect.model.stream import AbsencePolicy, Axis, Drift, Filter, Meaning, Mode, Stream, StreamPlan
 from propexo_connect_tests.connection.fakes import DATABASE, FIELDS, STREAMS, parsed
 
 HOURLY = {"every": "1h"}
@@ -294,3 +294,30 @@ def test_a_bound_without_a_history_is_refused() -> None:
 
 def test_a_history_of_what_has_no_key_is_refused() -> None:
     assert "which has no key" in problem_of("reports", history=True).found
+
+
+def test_the_policy_on_missing_records_has_a_default() -> None:
+    assert plan_of().absence == AbsencePolicy(3, timedelta(days=30), is_default=True, guard_share=0.2)
+
+
+def test_a_chosen_policy_takes_the_default_s_place_as_a_whole() -> None:
+    plan = plan_of(connection={"absence": "never"}, absence={"covered_absences": "5"})
+    assert plan.absence == AbsencePolicy(5, None, is_default=False)
+    assert plan_of(connection={"absence": "never"}).absence == AbsencePolicy(None, None, is_default=False)
+
+
+def test_the_guard_may_be_set_without_a_policy() -> None:
+    assert plan_of(absence={"guard_share": "50%"}).absence == AbsencePolicy(guard_share=0.5)
+
+
+@pytest.mark.parametrize(
+    ("written", "found", "expected"),
+    [
+        ({"guard_share": "120%"}, "'120%'", "a share such as 20%, up to 100%"),
+        ({"guard_share": "0.2"}, "'0.2'", "a share such as 20%, up to 100%"),
+        ("sometimes", "'sometimes'", "`never`, or a mapping of `covered_absences` and `unseen_for`"),
+    ],
+)
+def test_a_policy_that_cannot_be_says_why(written: object, found: str, expected: str) -> None:
+    problem = problem_of(absence=written)
+    assert (problem.found, problem.expected) == (found, expected)

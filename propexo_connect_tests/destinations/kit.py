@@ -14,7 +14,7 @@ from propexo_connect.model.field import INTEGER, TEXT, TIMESTAMP, Field, FieldTy
 from propexo_connect.model.layout import Change, Column, Layout
 from propexo_connect.model.ledger import Part, Progress, Reading, Window
 from propexo_connect.model.stream import Filter, Mode, Stream, StreamPlan, Table
-from propexo_connect.model.tile import WHOLE, Request, Tile
+from propexo_connect.model.tile import EVERYTHING, WHOLE, Request, Stretch, Tile
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 """When the first sync of a test starts."""
@@ -126,8 +126,9 @@ class Sync:
             reading=self.reading,
             tile=tile,
             request=WHOLE if whole else Request(tile.start, tile.end),
+            covered=changes.pop("covered", EVERYTHING if whole else Stretch(tile.start, tile.end)),
             filter_field=None if whole else "updatedAt",
-            declarations=self.plan.stream.declarations(),
+            declarations=self.plan.stream.hides if whole else self.plan.stream.declarations(),
             is_complete=changes.pop("is_complete", True),
             part=self.part,
             attempt=1,
@@ -135,6 +136,8 @@ class Sync:
             fence=self.fence,
             started_at=self.started_at,
             read_started_at=changes.pop("read_started_at", self.started_at),
+            first_started_at=changes.pop("first_started_at", self.started_at),
+            is_skipping=changes.pop("is_skipping", False),
             finished_at=self.started_at,
             position=changes.pop("position", None),
             parts=tuple[Part, ...](changes.pop("parts", ())),

@@ -4,12 +4,14 @@ import dagster as dg
 import pytest
 
 from propexo_connect.destinations.base import TableFacts
+from propexo_connect.model.absence import AbsenceFacts, Verdict
 from propexo_connect.model.errors import Unreachable
 from propexo_connect.model.layout import Change
-from propexo_connect.model.stream import Stream
+from propexo_connect.model.stream import Stream, StreamPlan, Table
 from propexo_connect.orchestration.checks import (
     key_unique_and_present,
     ledger_equation,
+    not_missing_in_masses,
     rejected_records,
     schema_drift,
     tiles_touch,
@@ -17,6 +19,7 @@ from propexo_connect.orchestration.checks import (
 from propexo_connect_tests.orchestration.bench import Bench
 
 KEY = dg.AssetKey(["acme", "units"])
+PLAN = StreamPlan("acme", Stream("units", key=("id",)), Table("pms", "units"))
 
 
 def answers(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], bool]:
@@ -27,7 +30,7 @@ def answers(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], bool]:
 
 def test_a_sync_answers_the_checks_of_its_streams(bench: Bench) -> None:
     """A stream that has no key is not asked about it."""
-    always = ("tiles_touch", "ledger_equation", "rejected_records", "schema_drift")
+    always = ("tiles_touch", "ledger_equation", "rejected_records", "schema_drift", "not_missing_in_masses")
     assert answers(bench.sync("units", "visits")) == {
         **{(stream, check): True for stream in ("units", "visits") for check in always},
         ("units", "key_unique_and_present"): True,
@@ -101,6 +104,28 @@ def test_drift_warns_and_names_the_fields() -> None:
     assert answer.severity is dg.AssetCheckSeverity.WARN
     assert answer.description == "Floor: added."
     assert schema_drift(KEY, ()).passed
+
+
+def held(count: int) -> AbsenceFacts:
+    """Forty records, of which so many were missed at once."""
+    verdicts = dict.fromkeys(Verdict, 0) | {Verdict.ABSENT: count, Verdict.PRESENT: 40 - count}
+    return AbsenceFacts(40, {7: 0, 30: 0, 90: 0}, verdicts, held=count)
+
+
+def test_records_that_are_missed_in_masses_fail_and_say_what_to_do() -> None:
+    answer = not_missing_in_masses(KEY, PLAN, held(12))
+    assert not answer.passed
+    assert answer.severity is dg.AssetCheckSeverity.ERROR
+    assert answer.description is not None
+    assert (
+        "12 records were missed at once, more than 20% of all; see pms.units__absence" in answer.description
+    )
+    assert not_missing_in_masses(KEY, PLAN, held(0)).passed
+
+
+def test_missing_records_that_could_not_be_counted_warn() -> None:
+    answer = not_missing_in_masses(KEY, PLAN, None)
+    assert (answer.passed, answer.severity) == (False, dg.AssetCheckSeverity.WARN)
 
 
 def test_a_rejected_record_warns_and_fails_nothing(bench: Bench) -> None:

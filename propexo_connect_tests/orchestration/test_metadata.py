@@ -55,6 +55,7 @@ def window(
         fence=1,
         started_at=NOON,
         read_started_at=NOON,
+        first_started_at=NOON,
         finished_at=NOON,
         counts=Counts(read=3, new=3),
         bytes_read=100,

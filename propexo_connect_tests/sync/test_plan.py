@@ -36,6 +36,7 @@ def broken_off(tile: Tile, reading: Reading = Reading.RECURRING, position: str |
         connection="elm", stream="units", reading=reading, tile=tile, request=Request(tile.start, tile.end),
         filter_field="updatedAt", declarations=(), is_complete=False, part=2, attempt=1, sync_id="s", fence=1,
         started_at=NOON, read_started_at=NOON - timedelta(hours=1), finished_at=NOON, position=position,
+        first_started_at=NOON - timedelta(hours=1),
     )  # fmt: skip
 
 

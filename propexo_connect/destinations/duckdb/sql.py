@@ -17,6 +17,7 @@ class DuckDBDialect:
     address: str = "rowid"
     address_type: str = "bigint"
     instant_parameter: str = f"cast({_INSTANT} as timestamptz)"
+    state_indexes: tuple[str, ...] = ()
     lock_stream: str = ""  # commits of one file are in one process, which serialises them
     lock_schemas: str = ""
     schema_exists: str = ""  # who may write the file may make a schema in it

@@ -22,6 +22,7 @@ from propexo_connect.destinations.duckdb.sql import DIALECT
 from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table
 from propexo_connect.destinations.standing import Standing
+from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import StreamPlan, Table
@@ -183,6 +184,10 @@ class DuckDBSession:
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
         with _errors(self._path, plan), _transaction(self._cursor()) as link:
             return recall.stored_facts(link, self._here(plan), layout)
+
+    def absence(self, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:
+        with _errors(self._path, plan), _transaction(self._cursor()) as link:
+            return recall.absence_facts(link, self._here(plan), at, judges=judges)
 
     def _here(self, plan: StreamPlan) -> StreamPlan:
         """The plan with its table's catalog: a schema may be named like the file."""

@@ -14,6 +14,13 @@ class PostgresDialect:
     address: str = "ctid"
     address_type: str = "tid"
     instant_parameter: str = "$1"
+    state_indexes: tuple[str, ...] = (
+        # Which reads covered a record, by the value that was filtered on.
+        "create index if not exists windows_covered on _propexo.windows "
+        "(connection, stream, covered_end, first_started_at) where is_complete",
+        "create index if not exists windows_covered_value on _propexo.windows "
+        "(connection, stream, covered_end_value, first_started_at) where is_complete",
+    )
     lock_stream: str = " for no key update"
     # Two transactions that make the same schema at once collide, `if not exists` or not.
     lock_schemas: str = "select 1 from pg_catalog.pg_advisory_xact_lock(7163370992)"

@@ -23,6 +23,7 @@ from propexo_connect.destinations.postgres.types import staged_types
 from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table, stored_version
 from propexo_connect.destinations.standing import Standing
 from propexo_connect.destinations.state import VERSION
+from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
@@ -202,6 +203,10 @@ class PostgresSession:
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
         with self._transaction(plan) as link:
             return recall.stored_facts(link, plan, layout)
+
+    def absence(self, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:
+        with self._transaction(plan) as link:
+            return recall.absence_facts(link, plan, at, judges=judges)
 
     def close(self) -> None:
         """Close the connections of all threads."""
