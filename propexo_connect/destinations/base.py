@@ -115,6 +115,10 @@ class Session(Protocol):
         """How many ledger rows break `read = new + changed + unchanged + superseded + rejected`."""
         ...
 
+    def summarise(self, connection: str) -> None:
+        """Bring the view over all streams of a connection up to date; after the last commit of a sync."""
+        ...
+
     def absence(self, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:
         """How the stored records stand at an instant; the table must have been made.
 

@@ -136,6 +136,11 @@ class Link(Protocol):
 
     dialect: Dialect
 
+    @property
+    def catalog(self) -> str:
+        """What the opened database is called where tables may be named by it; empty elsewhere."""
+        ...
+
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Execute one statement; how many rows it wrote."""
         ...

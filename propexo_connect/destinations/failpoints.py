@@ -48,7 +48,6 @@ FAILPOINTS = (
     "ledger written",
     "parts written",
     "views made",
-    "summary made",
     "fence held",
     "committed",
 )

@@ -139,6 +139,7 @@ def make_table(link: Link, step: Step, created_at: datetime, failpoint: Callable
         False,
         created_at,
         None,
+        False,
     )
     link.run(insert(STREAMS), row)
     failpoint("stream registered")

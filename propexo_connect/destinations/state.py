@@ -54,11 +54,13 @@ STREAMS = StateTable(
         ("has_history", BOOLEAN),
         ("created_at", TIMESTAMP),
         ("views?", JSON),
+        ("is_summarised?", BOOLEAN),
     ),
     key=("connection", "stream"),
     unique=("table_schema", "table_name"),
 )
-"""Whose a table is. `key`: the source fields, as a JSON array. `views`: what its views were made from."""
+"""Whose a table is. `key`: the source fields, as a JSON array. `views`: what its views were made from.
+`is_summarised`: whether the view over all streams of the connection names it."""
 
 COLUMNS = StateTable(
     "columns",
@@ -214,6 +216,8 @@ MIGRATIONS: dict[int, tuple[Migration, ...]] = {
         "from _propexo.window_parts p where p.connection = w.connection "
         "and p.stream = w.stream and p.is_skipped)",
         (STREAMS, "views"),
+        (STREAMS, "is_summarised"),
+        "update _propexo.streams set is_summarised = false",
     ),
 }
 """What leads from a version to the one after it."""

@@ -20,7 +20,7 @@ from propexo_connect.destinations.absence import (
 )
 from propexo_connect.destinations.base import Step
 from propexo_connect.destinations.dialect import Link
-from propexo_connect.destinations.identifiers import qualified
+from propexo_connect.destinations.identifiers import literal, qualified, quote
 from propexo_connect.destinations.ledger_row import declarations_text, parsed
 from propexo_connect.destinations.recall import has_table
 from propexo_connect.destinations.standing import not_made
@@ -42,9 +42,12 @@ def refresh_views(link: Link, step: Step, failpoint: Callable[[str], None]) -> N
     text = declarations_text(step.window)
     if json.loads(text) not in map(json.loads, known):
         known.append(text)
-    evidence = Evidence(link.dialect, replace(plan, table=_placed(plan.table)), step.layout, tuple(known))
-    wanted = {**described(evidence), "declared": known}
     before = stored or {}
+    first_sync = before.get("first_sync") if stored is not None else _first_sync(link, plan)
+    is_first = first_sync == step.window.sync_id
+    table = quote(plan.table.name) if _is_unclear(plan.table) else _named(plan.table)
+    evidence = Evidence(link.dialect, plan, step.layout, table, tuple(known), is_first)
+    wanted = {**described(evidence), "declared": known, "first_sync": first_sync if is_first else None}
     if all(before.get(name) == value for name, value in wanted.items()):
         return
     names = [column.name for column in step.layout.columns]
@@ -59,13 +62,11 @@ def refresh_views(link: Link, step: Step, failpoint: Callable[[str], None]) -> N
     link.run(f"create or replace view {qualified(absence_of(plan))} as {absence_view(evidence)}")
     link.run(f"create or replace view {qualified(live_of(plan))} as {live_view(evidence, shown)}")
     link.run(
-        f"update {STREAMS.sql} set views = {link.dialect.as_json('cast($3 as text)')} where {OF_STREAM}",
-        (*of_stream, json.dumps({**wanted, "shown": shown}, ensure_ascii=False)),
+        f"update {STREAMS.sql} set views = {link.dialect.as_json('cast($3 as text)')}, "
+        f"is_summarised = is_summarised and not $4 where {OF_STREAM}",
+        (*of_stream, json.dumps({**wanted, "shown": shown}, ensure_ascii=False), is_other),
     )
     failpoint("views made")
-    if stored is None or is_other:
-        _summarise(link, plan)
-        failpoint("summary made")
 
 
 def absence_of(plan: StreamPlan) -> Table:
@@ -107,28 +108,61 @@ def _declared(link: Link, plan: StreamPlan) -> list[str]:
     return found
 
 
+def _first_sync(link: Link, plan: StreamPlan) -> str | None:
+    """The sync that all of a stream's reads belong to; None where there was more than one."""
+    rows = link.rows(
+        f"select distinct sync_id from {WINDOWS.sql} where {OF_STREAM} limit 2",
+        (plan.connection, plan.stream.name),
+    )
+    return rows[0][0] if len(rows) == 1 else None
+
+
 def _refuse_taken(link: Link, plan: StreamPlan) -> None:
     for view in (absence_of(plan), live_of(plan)):
         if has_table(link, view):
             raise not_made(view, plan.where)
 
 
-def _placed(table: Table) -> Table:
-    """A table as a view names it: without its catalog where that is clear, so that files may be renamed."""
-    return table if table.catalog.lower() == table.schema.lower() else replace(table, catalog="")
+def _named(table: Table) -> str:
+    """A table as a view names it: without its catalog, so that the file may be renamed."""
+    return qualified(replace(table, catalog=""))
 
 
-def _summarise(link: Link, plan: StreamPlan) -> None:
-    """Make the connection's summary over all of its streams that have views."""
+def _is_unclear(table: Table) -> bool:
+    """Whether DuckDB, which drops catalogs from a view's text, would take the schema for the file itself.
+
+    A view in the same schema then finds the table by its bare name.
+    """
+    return table.catalog.lower() == table.schema.lower()
+
+
+def _from_elsewhere(view: Table) -> str:
+    """A view as one in another schema names it."""
+    return f"query_table({literal(qualified(view))})" if _is_unclear(view) else _named(view)
+
+
+def summarise(link: Link, connection: str) -> bool:
+    """Make the connection's summary where a stream's view is missing in it; whether it was made.
+
+    Once per sync, not with each stream's views: it names them all.
+    """
+    missing = f"select 1 from {STREAMS.sql} where connection = $1 and views is not null and not is_summarised"
+    if not link.rows(f"{missing} limit 1", (connection,)):
+        return False
     if link.dialect.lock_schemas:
-        link.rows(link.dialect.lock_schemas)  # two streams of a connection would meet here
+        link.rows(link.dialect.lock_schemas)  # two syncs of a connection would meet here
     rows = link.rows(
         f"select stream, table_schema, table_name from {STREAMS.sql} "
         "where connection = $1 and views is not null order by stream",
-        (plan.connection,),
+        (connection,),
     )
     views = {
-        stream: qualified(_placed(replace(plan.table, schema=schema, name=name)).beside(ABSENCE))
+        stream: _from_elsewhere(Table(schema, name, link.catalog).beside(ABSENCE))
         for stream, schema, name in rows
     }
-    link.run(f"create or replace view {qualified(summary_of(plan.connection))} as {summary_view(views)}")
+    link.run(f"create or replace view {qualified(summary_of(connection))} as {summary_view(views)}")
+    link.run(
+        f"update {STREAMS.sql} set is_summarised = true where connection = $1 and views is not null",
+        (connection,),
+    )
+    return True

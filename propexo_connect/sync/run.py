@@ -240,6 +240,15 @@ class _Sync:
             thread.join(_STOP_WITHIN_S)
         if not any(thread.is_alive() for thread in self._threads):
             self._decoder.close()
+        self._summarise()
+
+    def _summarise(self) -> None:
+        """Bring the view over all streams up to date; the next sync does it where this one cannot."""
+        for connection in {plan.connection for plan in self._order.plans}:
+            try:
+                self._session.summarise(connection)
+            except ConnectError as error:
+                self._log(f"the summary of the connection was not made: {error}")
 
 
 def _wait_s(policy: RetryPolicy, attempts: int, error: ConnectError) -> float:

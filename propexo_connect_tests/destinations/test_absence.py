@@ -263,6 +263,7 @@ def test_versions_of_one_record_are_one_record(bench: Bench) -> None:
 def test_the_summary_counts_the_streams_of_a_connection(bench: Bench) -> None:
     full(bench, 0, ALL)
     full(bench, 1, SOME)
+    bench.session.summarise("acme")
     assert bench.query(
         "select stream, records, present, absent, presumed_deleted from _propexo.absence__acme"
     ) == [("units", 2, 1, 1, 0)]
@@ -288,6 +289,7 @@ def test_a_column_under_the_views_may_be_widened(bench: Bench) -> None:
         ("1", "present"),
         ("2", "absent"),
     ]
+    bench.session.summarise("acme")
     assert bench.query("select records from _propexo.absence__acme") == [(2,)]
 
 

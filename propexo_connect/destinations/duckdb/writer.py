@@ -22,6 +22,7 @@ from propexo_connect.destinations.duckdb.sql import DIALECT
 from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table
 from propexo_connect.destinations.standing import Standing
+from propexo_connect.destinations.views import summarise
 from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
@@ -185,6 +186,11 @@ class DuckDBSession:
         with _errors(self._path, plan), _transaction(self._cursor()) as link:
             return recall.stored_facts(link, self._here(plan), layout)
 
+    def summarise(self, connection: str) -> None:
+        with self._commits, _errors(self._path), _transaction(self._cursor()) as link:
+            if summarise(link, connection):
+                link.connection.commit()
+
     def absence(self, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:
         with _errors(self._path, plan), _transaction(self._cursor()) as link:
             return recall.absence_facts(link, self._here(plan), at, judges=judges)
@@ -217,6 +223,10 @@ class DuckDBLink:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
         self._staged: list[str] = []
+
+    @property
+    def catalog(self) -> str:
+        return catalog_of(self.connection)
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         found = self.connection.execute(sql, list(parameters)).fetchone()

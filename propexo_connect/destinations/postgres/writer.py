@@ -23,6 +23,7 @@ from propexo_connect.destinations.postgres.types import staged_types
 from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table, stored_version
 from propexo_connect.destinations.standing import Standing
 from propexo_connect.destinations.state import VERSION
+from propexo_connect.destinations.views import summarise
 from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.layout import Layout
@@ -204,6 +205,11 @@ class PostgresSession:
         with self._transaction(plan) as link:
             return recall.stored_facts(link, plan, layout)
 
+    def summarise(self, connection: str) -> None:
+        with self._transaction() as link:
+            if summarise(link, connection):
+                link.connection.commit()
+
     def absence(self, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:
         with self._transaction(plan) as link:
             return recall.absence_facts(link, plan, at, judges=judges)
@@ -215,7 +221,7 @@ class PostgresSession:
                 connection.close()
 
     @contextmanager
-    def _transaction(self, plan: StreamPlan) -> Generator["PostgresLink"]:
+    def _transaction(self, plan: StreamPlan | None = None) -> Generator["PostgresLink"]:
         """The thread's connection, rolled back unless it was committed inside."""
         with self._errors(plan):
             connection = self._connection()
@@ -243,6 +249,10 @@ class PostgresLink:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+
+    @property
+    def catalog(self) -> str:
+        return ""  # a schema is found by its name alone
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         count = self.connection.execute(sql.encode(), parameters or None).rowcount
