@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: `90s`, `15m`, `6h`, `30d`, `2w`, `1y`, `1h30m`; `32MB`."""
+"""Durations and sizes as people write them: `90s`, `15m`, `6h`, `30d`, `1y`, `1h30m`; `32MB`."""
 
 import re
 from datetime import timedelta

@@ -287,7 +287,9 @@ def test_a_source_that_carries_on_is_handed_its_last_position_even_after_a_read_
 
 def test_the_first_sync_of_a_day_takes_ended_versions_out_of_the_history(bench: Bench) -> None:
     plan = replace(plan_of({"id": "integer", "name": "text"}), history=True)
-    reads = [[units(1, minutes=day * 24 * 60, name=name)] for day, name in enumerate("abcd")]
+    reads: list[list[Served]] = [
+        [units(1, minutes=day * 24 * 60, name=name)] for day, name in enumerate("abcd")
+    ]
     bench.source.will_serve("units", *reads)
     for _ in reads:
         bench.sync(plan)
