@@ -25,6 +25,7 @@ FAILPOINTS = (
     "history keys renamed",
     "history table made",
     "baseline written",
+    "history ended",
     "as of made",
     "gathered table made",
     "leftovers discarded",

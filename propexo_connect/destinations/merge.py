@@ -278,21 +278,21 @@ def delete_gone(merge: Merge) -> str:
 
 def close_gone(merge: Merge) -> str:
     """End the open versions of what `delete_gone` is about to drop; `$1` is the start of the sync."""
-    return f"{_closed_whole(merge)} and {_is_gone(merge)}"
+    return f"{_closed_whole(merge, merge.table)} and {_is_gone(merge)}"
 
 
 def close_all(merge: Merge) -> str:
     """End every open version; `$1` is the start of the sync."""
-    return _closed_whole(merge)
+    return _closed_whole(merge, latest_rows(merge))
 
 
-def _closed_whole(merge: Merge) -> str:
+def _closed_whole(merge: Merge, rows: str) -> str:
     """A record's last version gets all of its columns: once its row is gone nothing else has them."""
-    whole = _object([_pair(merge, column, "t") for column in merge.layout.columns])
+    whole = row_text(merge, "t")
     return f"""
 update {merge.history} as h set valid_to = greatest(h.valid_from, cast($1 as timestamptz)),
   after = {merge.dialect.as_json(whole)}
-from {merge.table} t where h.valid_to is null and h.{quote("key")} = {key_text(merge, "t")}"""
+from {rows} t where h.valid_to is null and h.{quote("key")} = {key_text(merge, "t")}"""
 
 
 def close_history(merge: Merge) -> str:
@@ -309,7 +309,7 @@ def write_history(merge: Merge) -> str:
     dialect, columns = merge.dialect, merge.layout.columns
     before = _object(_differing(merge, columns, "t"))
     after = _object(_differing(merge, columns, "s"))
-    whole = _object([_pair(merge, column, "s") for column in columns])
+    whole = row_text(merge, "s")
     is_new = f"v.verdict = {NEW}"
     return f"""
 insert into {merge.history} ({listed(tuple(name for name, _ in HISTORY_COLUMNS))})
@@ -328,12 +328,20 @@ BASELINE = "baseline"
 
 
 def write_baseline(merge: Merge) -> str:
-    """One new version for each stored record, of several rows of one key the one read last."""
-    whole = _object([_pair(merge, column, "t") for column in merge.layout.columns])
+    """One new version for each stored record without an open one; it begins after those that ended.
+
+    Of several rows of one key it is the one read last.
+    """
+    whole = row_text(merge, "t")
+    key = quote("key")
     return f"""
 insert into {merge.history} ({listed(tuple(name for name, _ in HISTORY_COLUMNS))})
-select {key_text(merge, "t")}, t.{quote(READ_AT)}, null, 'new', null, {merge.dialect.as_json(whole)},
-  t.{quote(SYNC_ID)}, '{BASELINE}' from {latest_rows(merge)} t"""
+select {key_text(merge, "t")}, greatest(t.{quote(READ_AT)}, h.ended), null, 'new', null,
+  {merge.dialect.as_json(whole)}, t.{quote(SYNC_ID)}, '{BASELINE}'
+from {latest_rows(merge)} t left join (
+  select {key}, max(valid_to) as ended, bool_or(valid_to is null) as stays from {merge.history} group by {key}
+) h on h.{key} = {key_text(merge, "t")}
+where h.stays is not true"""
 
 
 def rename_keys(merge: Merge, before: Layout) -> str:
@@ -483,3 +491,8 @@ def key_text(merge: Merge, alias: str) -> str:
     """A record's key as the history has it: the text of a JSON object."""
     keys = [merge.layout.column(field) for field in merge.layout.key]
     return _object([_pair(merge, column, alias) for column in keys])
+
+
+def row_text(merge: Merge, alias: str) -> str:
+    """All columns of a row, as the text of a JSON object."""
+    return _object([_pair(merge, column, alias) for column in merge.layout.columns])

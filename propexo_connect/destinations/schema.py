@@ -13,6 +13,7 @@ from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.destinations.merge import (
     HISTORY_COLUMNS,
     Merge,
+    close_all,
     create_history,
     create_table,
     rename_keys,
@@ -22,6 +23,7 @@ from propexo_connect.destinations.recall import gathered_table, has_table
 from propexo_connect.destinations.state import (
     COLUMNS,
     MIGRATIONS,
+    OF_STREAM,
     OWNERS,
     SCHEMA,
     SCHEMA_CHANGES,
@@ -140,6 +142,7 @@ def make_table(link: Link, step: Step, created_at: datetime, failpoint: Callable
         created_at,
         None,
         False,
+        None,
     )
     link.run(insert(STREAMS), row)
     failpoint("stream registered")
@@ -249,12 +252,38 @@ def has_history(merge: Merge, link: Link) -> bool:
     return bool(link.rows(select(STREAMS, ("has_history",)), of_stream)[0][0])
 
 
-def make_history(
-    merge: Merge, link: Link, failpoint: Callable[[str], None], *, is_grown: bool = False
+def tend_history(
+    merge: Merge, link: Link, started_at: datetime, failpoint: Callable[[str], None], *, is_grown: bool
 ) -> None:
-    """The stream's history table, when it is not there yet, with a version for each stored record.
+    """The stream's history as the plan wants it: made, taken up again, or ended.
 
-    Its function `__as_of` is made then too, and anew where the table has grown.
+    One that begins, also after a pause, does so with a version for each stored record that has none open.
+    One that is switched off stays, its versions ended: what becomes of the table then it does not know.
+    The function `__as_of` goes with the table's columns.
+
+    Raises:
+        NoKey: without a key there are no versions of a record. ConfigurationError: the name is taken.
+    """
+    of_stream = (merge.plan.connection, merge.plan.stream.name)
+    is_made, keeps = link.rows(select(STREAMS, ("has_history", "keeps_history")), of_stream)[0]
+    wanted = merge.plan.history
+    if wanted and not is_made:
+        make_history(merge, link, failpoint)
+    elif not is_made:
+        return
+    if keeps is not wanted:
+        if wanted:
+            link.run(write_baseline(merge))
+        else:
+            link.run(close_all(merge), (started_at,))
+        link.run(f"update {STREAMS.sql} set keeps_history = $3 where {OF_STREAM}", (*of_stream, wanted))
+        failpoint("baseline written" if wanted else "history ended")
+    if is_grown or keeps is not wanted:
+        make_as_of(merge, link, failpoint)
+
+
+def make_history(merge: Merge, link: Link, failpoint: Callable[[str], None]) -> None:
+    """The stream's history table, empty.
 
     Raises:
         NoKey: without a key there are no versions of a record. ConfigurationError: the name is taken.
@@ -262,12 +291,6 @@ def make_history(
     plan = merge.plan
     if not merge.layout.key:
         raise NoKey("a stream without a key has no history", where=plan.where, remedy="Set history: false.")
-    of_stream = (plan.connection, plan.stream.name)
-    condition = "where connection = $1 and stream = $2"
-    if has_history(merge, link):
-        if is_grown:
-            make_as_of(merge, link, failpoint)
-        return
     table = plan.table.beside("history")
     if has_table(link, table):
         raise ConfigurationError(
@@ -279,11 +302,9 @@ def make_history(
     index = link.dialect.history_index(index_name("versions", table), merge.history)
     if index:
         link.run(index)
-    link.run(f"update {STREAMS.sql} set has_history = true {condition}", of_stream)
+    of_stream = (plan.connection, plan.stream.name)
+    link.run(f"update {STREAMS.sql} set has_history = true where {OF_STREAM}", of_stream)
     failpoint("history table made")
-    link.run(write_baseline(merge))
-    failpoint("baseline written")
-    make_as_of(merge, link, failpoint)
 
 
 def make_as_of(merge: Merge, link: Link, failpoint: Callable[[str], None]) -> None:

@@ -22,9 +22,9 @@ from propexo_connect.destinations.schema import (
     change_mode,
     grow_history,
     grow_table,
-    make_history,
     make_index,
     make_table,
+    tend_history,
 )
 from propexo_connect.model.counts import Counts
 from propexo_connect.model.errors import Defect
@@ -93,8 +93,7 @@ def ready_table(link: Link, step: Step, failpoint: Failpoint) -> bool:
         is_grown = grow_table(link, step, stored, step.window.started_at, failpoint)
         if is_grown:
             grow_history(merge, link, stored, failpoint)
-    if step.plan.history:
-        make_history(merge, link, failpoint, is_grown=is_grown)
+    tend_history(merge, link, step.window.started_at, failpoint, is_grown=is_grown)
     return stored is None
 
 

@@ -222,3 +222,21 @@ def test_pruning_loses_nothing_within_the_horizon(bench: Bench) -> None:
     assert pruned == 3
     assert [as_of(bench, hour + 0.5) for hour in (2, 3)] == expected == [[(0, "c"), (1, "y")], [(0, "d")]]
     assert as_of(bench, 0.5) == []
+
+
+def test_while_a_history_was_off_nothing_is_told(bench: Bench) -> None:
+    bench.sync(HISTORY).commit([unit(1, "a")])
+    bench.sync(hours=1).commit([unit(1, "b")])
+    assert as_of(bench, 0.5) == [(1, "a")]
+    assert as_of(bench, 1.5) == []
+    bench.sync(HISTORY, hours=2).commit([unit(1, "b")])
+    bench.sync(HISTORY, hours=3).commit([unit(1, "c")])
+    assert [as_of(bench, hours) for hours in (0.5, 2.5, 4)] == [[(1, "a")], [(1, "b")], [(1, "c")]]
+
+
+def test_a_column_that_widens_while_the_history_is_off_changes_the_function_too(bench: Bench) -> None:
+    narrow = layout_of(["id"], id=INTEGER, value=INTEGER)
+    wide = layout_of(["id"], id=INTEGER, value=TEXT)
+    bench.sync(keyed_plan(narrow, history=True), layout=narrow).commit([{"id": 1, "value": 7}])
+    bench.sync(keyed_plan(narrow), hours=1, layout=wide).commit([{"id": 1, "value": "x"}])
+    assert as_of(bench, 0.5, "id, value") == [(1, "7")]

@@ -217,3 +217,43 @@ def test_a_stream_without_a_key_has_no_history(bench: Bench) -> None:
     plan = keyed_plan(layout, history=True, mode=Mode.APPEND)
     with pytest.raises(NoKey, match="has no history"):
         bench.sync(plan, layout=layout).commit([{"line": "a"}])
+
+
+def test_a_history_that_is_switched_off_ends_and_stays(bench: Bench) -> None:
+    bench.sync(HISTORY).commit([unit(1, "a")])
+    bench.sync(hours=1).commit([unit(1, "b")])
+    bench.sync(hours=2).commit([unit(1, "c")])
+    assert [(row["valid_to"], row["after"]["name"]) for row in history(bench)] == [(NOON + HOUR, "a")]
+
+
+def test_a_history_that_is_taken_up_again_begins_anew(bench: Bench) -> None:
+    bench.sync(HISTORY).commit([unit(1, "a"), unit(2, "x")])
+    bench.sync(hours=1).commit([unit(1, "b")])
+    bench.sync(HISTORY, hours=2).commit([])
+    bench.sync(HISTORY, hours=3).commit([unit(1, "c")])
+    told = [(row["reading"], row["valid_from"], row["after"]["name"]) for row in history(bench)]
+    assert told == [
+        ("recurring", NOON + READ_AFTER, "a"),
+        ("baseline", NOON + HOUR + READ_AFTER, "b"),
+        ("recurring", NOON + 3 * HOUR + READ_AFTER, "c"),
+        ("recurring", NOON + READ_AFTER, "x"),
+        ("baseline", NOON + HOUR, "x"),
+    ]
+
+
+def test_a_history_of_versions_that_is_switched_off_ends_with_the_latest(bench: Bench) -> None:
+    plan = units_plan(history=True, mode=Mode.APPEND)
+    bench.sync(plan).commit([unit(1, "a")])
+    bench.sync(plan, hours=1).commit([unit(1, "b")])
+    bench.sync(units_plan(mode=Mode.APPEND), hours=2).commit([])
+    assert [row["after"]["name"] for row in history(bench)] == ["a", "b"]
+    assert history(bench)[1]["after"]["id"] == 1
+
+
+def test_a_history_from_before_there_was_a_baseline_gets_one(bench: Bench) -> None:
+    bench.sync().commit([unit(1, "a")])
+    bench.sync(HISTORY, hours=1).commit([unit(2, "b")])
+    bench.query("delete from pms.units__history where reading = 'baseline'")
+    bench.query("update _propexo.streams set keeps_history = null")
+    bench.sync(HISTORY, hours=2).commit([])
+    assert [row["reading"] for row in history(bench)] == ["baseline", "recurring"]
