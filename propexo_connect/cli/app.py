@@ -15,8 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from propexo_connect.cli import catalogue
+from propexo_connect.cli.diff import diff
+from propexo_connect.cli.named import Folder, Name, connection_named
 from propexo_connect.cli.simulate import simulate
-from propexo_connect.connection.folder import load_connections
 from propexo_connect.connection.parse import Connection
 from propexo_connect.connection.problem import close
 from propexo_connect.connection.secret import resolve_secrets
@@ -32,9 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(catalogue.app, name="connectors")
 app.command()(simulate)
-
-Folder = Annotated[Path, typer.Option("--connections", help="The folder of the connection files.")]
-Name = Annotated[str, typer.Argument(help="The connection's name.")]
+app.command()(diff)
 
 _out = Console()
 _err = Console(stderr=True)
@@ -43,7 +42,7 @@ _err = Console(stderr=True)
 @app.command()
 def check(name: Name, connections: Folder = Path("connections")) -> None:
     """Tell for each stream whether it can be read, and whether the destination can be written."""
-    connection = _connection(connections, name)
+    connection = connection_named(connections, name)
     with _opened(connection) as source:
         found = source.check([plan.stream for plan in connection.plans])
     table = Table("stream", "access")
@@ -62,7 +61,7 @@ def check(name: Name, connections: Folder = Path("connections")) -> None:
 @app.command()
 def discover(name: Name, connections: Folder = Path("connections")) -> None:
     """List the streams that a connection's source offers, with their keys and fields."""
-    connection = _connection(connections, name)
+    connection = connection_named(connections, name)
     with _opened(connection) as source:
         streams = source.discover()
     table = Table("stream", "key", "fields", "description")
@@ -82,7 +81,7 @@ def explain(
     connections: Folder = Path("connections"),
 ) -> None:
     """Tell in words which requests a sync would make; nothing is sent, no secret is needed."""
-    connection = _connection(connections, name)
+    connection = connection_named(connections, name)
     if not isinstance(connection.connector, ApiConnector):
         raise ConfigurationError(
             f"'{connection.connector.name}' is not read by a plan of requests",
@@ -98,22 +97,6 @@ def explain(
     for one in [stream] if stream is not None else names:
         for line in explain_plan(plan, config, one, tile, now):
             typer.echo(line)
-
-
-def _connection(folder: Path, name: str) -> Connection:
-    loaded = load_connections(folder)
-    for connection in loaded.connections:
-        if connection.name == name:
-            return connection
-    for broken in loaded.broken:
-        if name in {broken.name, broken.file.stem}:
-            raise UnknownName(str(broken))
-    names = sorted(connection.name for connection in loaded.connections)
-    raise UnknownName(
-        f"there is no connection '{name}' in {folder}/",
-        expected=f"one of {', '.join(names)}" if names else "a folder with connection files",
-        remedy=close(name, names),
-    )
 
 
 def _opened(connection: Connection) -> AbstractContextManager[Source]:

@@ -1,6 +1,6 @@
 """What every destination is to the engine: state to plan from, and steps to commit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.layout import Change, Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import StreamPlan
+from propexo_connect.model.version import PastRecord, Version
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,18 @@ class Session(Protocol):
 
     def was_synced_since(self, plan: StreamPlan, since: datetime, sync_id: str) -> bool:
         """Whether another sync than this one has stored anything of the stream since an instant."""
+        ...
+
+    def versions(self, plan: StreamPlan, layout: Layout, key: Mapping[str, str]) -> list[Version] | None:
+        """The versions of one record, oldest first, none where it is unknown; None without a history.
+
+        Args:
+            layout: the stored map. key: a value for each column of the key, as the history spells it.
+        """
+        ...
+
+    def record_as_of(self, plan: StreamPlan, layout: Layout, key: str, at: datetime) -> PastRecord | None:
+        """One record as of an instant, by its key as versions tell it; None where it was not known then."""
         ...
 
     def windows(self, plan: StreamPlan) -> list[Window]:

@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -22,11 +22,13 @@ from propexo_connect.destinations.duckdb.sql import DIALECT
 from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table
 from propexo_connect.destinations.standing import Standing
+from propexo_connect.destinations.versions import stored_record, stored_versions
 from propexo_connect.destinations.views import summarise
 from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import StreamPlan, Table
+from propexo_connect.model.version import PastRecord, Version
 
 Connect = Callable[[str, dict[str, Any]], duckdb.DuckDBPyConnection]
 """Opens a file with settings; Dagster's resource brings its own."""
@@ -169,6 +171,14 @@ class DuckDBSession:
     def was_synced_since(self, plan: StreamPlan, since: datetime, sync_id: str) -> bool:
         with _errors(self._path, plan):
             return retention.was_synced_since(DuckDBLink(self._cursor()), plan, since, sync_id)
+
+    def versions(self, plan: StreamPlan, layout: Layout, key: Mapping[str, str]) -> list[Version] | None:
+        with _errors(self._path, plan), _transaction(self._cursor()) as link:
+            return stored_versions(link, self._here(plan), layout, key)
+
+    def record_as_of(self, plan: StreamPlan, layout: Layout, key: str, at: datetime) -> PastRecord | None:
+        with _errors(self._path, plan), _transaction(self._cursor()) as link:
+            return stored_record(link, self._here(plan), layout, key, at)
 
     def windows(self, plan: StreamPlan) -> list[Window]:
         with _errors(self._path, plan):

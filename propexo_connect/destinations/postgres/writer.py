@@ -1,7 +1,7 @@
 """PostgreSQL as a destination: sessions, commits, and tables for assets."""
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -23,12 +23,14 @@ from propexo_connect.destinations.postgres.types import staged_types
 from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table, stored_version
 from propexo_connect.destinations.standing import Standing
 from propexo_connect.destinations.state import VERSION
+from propexo_connect.destinations.versions import stored_record, stored_versions
 from propexo_connect.destinations.views import summarise
 from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import StreamPlan, Table
+from propexo_connect.model.version import PastRecord, Version
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -188,6 +190,14 @@ class PostgresSession:
     def was_synced_since(self, plan: StreamPlan, since: datetime, sync_id: str) -> bool:
         with self._transaction(plan) as link:
             return retention.was_synced_since(link, plan, since, sync_id)
+
+    def versions(self, plan: StreamPlan, layout: Layout, key: Mapping[str, str]) -> list[Version] | None:
+        with self._transaction(plan) as link:
+            return stored_versions(link, plan, layout, key)
+
+    def record_as_of(self, plan: StreamPlan, layout: Layout, key: str, at: datetime) -> PastRecord | None:
+        with self._transaction(plan) as link:
+            return stored_record(link, plan, layout, key, at)
 
     def windows(self, plan: StreamPlan) -> list[Window]:
         with self._transaction(plan) as link:

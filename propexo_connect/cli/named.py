@@ -1,0 +1,48 @@
+"""What commands share: the options by which a person names a connection, and the connection of that name."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from propexo_connect.connection.folder import load_connections
+from propexo_connect.connection.parse import Connection
+from propexo_connect.connection.problem import close
+from propexo_connect.model.errors import UnknownName
+from propexo_connect.model.stream import StreamPlan
+
+Folder = Annotated[Path, typer.Option("--connections", help="The folder of the connection files.")]
+Name = Annotated[str, typer.Argument(help="The connection's name.")]
+
+
+def connection_named(folder: Path, name: str) -> Connection:
+    """The connection of a name.
+
+    Raises:
+        UnknownName: there is none, or its file is broken.
+    """
+    loaded = load_connections(folder)
+    for connection in loaded.connections:
+        if connection.name == name:
+            return connection
+    for broken in loaded.broken:
+        if name in {broken.name, broken.file.stem}:
+            raise UnknownName(str(broken))
+    names = sorted(connection.name for connection in loaded.connections)
+    raise UnknownName(
+        f"there is no connection '{name}' in {folder}/",
+        expected=f"one of {', '.join(names)}" if names else "a folder with connection files",
+        remedy=close(name, names),
+    )
+
+
+def plan_named(connection: Connection, stream: str) -> StreamPlan:
+    """The plan of a stream that a connection copies.
+
+    Raises:
+        UnknownName: it copies no such stream.
+    """
+    plans = {plan.stream.name: plan for plan in connection.plans}
+    if stream not in plans:
+        raise UnknownName(f"the connection copies no stream '{stream}'", remedy=close(stream, plans))
+    return plans[stream]
