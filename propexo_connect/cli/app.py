@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from propexo_connect.cli import catalogue
+from propexo_connect.cli import catalogue, events
 from propexo_connect.cli.diff import diff
-from propexo_connect.cli.named import Folder, Name, connection_named
+from propexo_connect.cli.names import Folder, Name, connection_named, destination_of
+from propexo_connect.cli.purge import purge
 from propexo_connect.cli.simulate import simulate
 from propexo_connect.connection.parse import Connection
 from propexo_connect.connection.problem import close
@@ -32,7 +33,9 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=True, help=__doc__.splitlines()[0] if __doc__ else None
 )
 app.add_typer(catalogue.app, name="connectors")
+app.add_typer(events.app, name="events")
 app.command()(simulate)
+app.command()(purge)
 app.command()(diff)
 
 _out = Console()
@@ -49,9 +52,7 @@ def check(name: Name, connections: Folder = Path("connections")) -> None:
     for access in found:
         table.add_row(escape(access.stream), "yes" if access.is_granted else escape(access.problem or ""))
     _out.print(table)
-    where = f"destination '{connection.destination_kind.name}'"
-    config = resolve_secrets(connection.destination_config, os.environ, where=where)
-    destination = connection.destination_kind.configure(config)
+    destination = destination_of(connection)
     destination.check()
     _out.print(f"{escape(destination.address)} can be written.", soft_wrap=True)
     if not all(access.is_granted for access in found):

@@ -1,6 +1,5 @@
 """`propexo-connect diff`: the versions of one record, and which sync changed which field."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from propexo_connect.cli.named import Folder, Name, connection_named, plan_named
+from propexo_connect.cli.names import Folder, Name, connection_named, destination_of, plan_named
 from propexo_connect.destinations.base import Session
 from propexo_connect.history import changes
 from propexo_connect.history.key import key_values
@@ -41,8 +40,7 @@ def diff(
     instant = None if at is None else _instant(at)
     connection = connection_named(connections, name)
     plan = plan_named(connection, stream)
-    config = connection.destination_settings(os.environ)
-    with connection.destination_kind.configure(config).open() as session:
+    with destination_of(connection).open() as session:
         plan, layout = _stored(session, plan)
         versions = _versions(session, plan, layout, key)
         if instant is None:
@@ -85,7 +83,7 @@ def _versions(session: Session, plan: StreamPlan, layout: Layout, written: Seque
     if not layout.key:
         raise ConfigurationError("the stream has no key, so its records have no versions", where=plan.where)
     key = key_values(written, layout, plan.where)
-    versions = session.versions(plan, layout, key)
+    versions = session.versions(plan, key)
     if versions is None:
         raise ConfigurationError(
             "no history of the stream is kept",

@@ -1,11 +1,12 @@
 """All connections of a folder; a broken file never takes another one down."""
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from propexo_connect.connection.document import Document, Unreadable, read_document
+from propexo_connect.connection.endpoints import ENDPOINTS_FOLDER, load_endpoints
 from propexo_connect.connection.parse import (
     Connection,
     Connectors,
@@ -13,26 +14,40 @@ from propexo_connect.connection.parse import (
     connection_of,
     name_in,
 )
-from propexo_connect.connection.problem import BrokenConnection, InvalidConnection, Problem
+from propexo_connect.connection.problem import (
+    BrokenConnection,
+    BrokenEndpoint,
+    InvalidConnection,
+    Problem,
+)
 from propexo_connect.connection.systems import SUFFIXES
 from propexo_connect.model.errors import ConfigurationError, ConnectError
+from propexo_connect.model.event import EVERY, Endpoint, Subscription
 from propexo_connect.model.stream import Table
 
-SHARED_FOLDERS = ("sources", "destinations")
+SHARED_FOLDERS = ("sources", "destinations", ENDPOINTS_FOLDER)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a folder holds, each part ordered by file name."""
+    """What a folder holds, each part ordered by file name.
+
+    Args:
+        warnings: what may surprise about the endpoints, in words.
+    """
 
     connections: tuple[Connection, ...]
     broken: tuple[BrokenConnection, ...]
+    endpoints: tuple[Endpoint, ...] = ()
+    broken_endpoints: tuple[BrokenEndpoint, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def connection_files(folder: Path) -> list[Path]:
     """The files of a folder, and of folders in it, that are to be connections, ordered by name.
 
-    Neither what begins with `_` or `.` nor the shared systems in `sources/` and `destinations/`.
+    Neither what begins with `_` or `.`, nor the shared systems in `sources/` and `destinations/`, nor the
+    receivers of events in `endpoints/`.
     """
     return sorted(_files(folder, at_top=True), key=lambda file: file.relative_to(folder).as_posix())
 
@@ -43,9 +58,10 @@ def load_connections(
     connectors: Connectors | None = None,
     destinations: DestinationKinds | None = None,
 ) -> Loaded:
-    """Every connection of a folder, and every file that is none, with its problems.
+    """Every connection of a folder, and every file that is none, with its problems; so with endpoints.
 
-    Of two connections with one name, or with one table of one destination, the later file is broken.
+    Each connection, and each of its plans, is given the subscriptions that are about it. Of two connections
+    with one name, or with one table of one destination, the later file is broken.
 
     Raises:
         ConfigurationError: there is no such folder.
@@ -59,7 +75,42 @@ def load_connections(
     loading = _Loading(folder, connectors, destinations)
     for file in connection_files(folder):
         loading.take(file)
-    return Loaded(tuple(loading.connections), tuple(loading.broken))
+    heard = load_endpoints(folder)
+    subscriptions = [one for endpoint in heard.endpoints for one in endpoint.subscriptions]
+    connections = tuple(subscribed(found, subscriptions) for found in loading.connections)
+    warnings = _unknown_names(subscriptions, connections, {one.name for one in loading.broken})
+    return Loaded(connections, tuple(loading.broken), heard.endpoints, heard.broken, tuple(warnings))
+
+
+def subscribed(connection: Connection, subscriptions: Iterable[Subscription]) -> Connection:
+    """The connection with those subscriptions that are about it, and its plans with theirs."""
+    about = tuple(one for one in subscriptions if one.covers(connection.name))
+    of_records = [one for one in about if any(event.is_of_a_record for event in one.events)]
+    plans = tuple(
+        replace(
+            plan,
+            subscriptions=tuple(one for one in of_records if one.covers(plan.connection, plan.stream.name)),
+        )
+        for plan in connection.plans
+    )
+    return replace(connection, plans=plans, subscriptions=about)
+
+
+def _unknown_names(
+    subscriptions: Iterable[Subscription], connections: Sequence[Connection], broken: Set[str]
+) -> Iterator[str]:
+    """A warning for each name in a subscription that nothing bears; what is broken may bear any."""
+    by_name = {connection.name: connection for connection in connections}
+    for one in subscriptions:
+        named = [name for name in one.connections if name != EVERY]
+        for name in named:
+            if name not in by_name and name not in broken:
+                yield f"endpoint '{one.endpoint}' subscribes to the connection '{name}', which does not exist"
+        about = [found for found in connections if one.covers(found.name)]
+        streams = {plan.stream.name for found in about for plan in found.plans}
+        for name in one.streams:
+            if name != EVERY and name not in streams and not broken:
+                yield f"endpoint '{one.endpoint}' subscribes to the stream '{name}', which is not copied"
 
 
 class _Loading:

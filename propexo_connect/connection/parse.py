@@ -26,6 +26,7 @@ from propexo_connect.connectors.catalogue import CONNECTORS
 from propexo_connect.destinations import DESTINATIONS
 from propexo_connect.destinations.base import DestinationKind
 from propexo_connect.model.duration import duration_text
+from propexo_connect.model.event import Subscription
 from propexo_connect.model.names import snake_case
 from propexo_connect.model.stream import StreamPlan, SyncSettings
 
@@ -45,6 +46,7 @@ class Connection:
         fingerprint: of everything that was written, shared files included; the same content, however
             it is laid out, has the same one. destination_fingerprint: of the destination alone.
         warnings: what may surprise, in words.
+        subscriptions: of those endpoints that want to hear of it.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Connection:
     fingerprint: str = ""
     destination_fingerprint: str = ""
     warnings: tuple[str, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
 
     @property
     def where(self) -> str:

@@ -64,6 +64,18 @@ class BrokenConnection:
         return "\n".join(str(problem) for problem in self.problems)
 
 
+@dataclass(frozen=True, slots=True)
+class BrokenEndpoint:
+    """A file that is no usable endpoint; nothing is written for it, and nobody else is affected."""
+
+    name: str
+    file: Path
+    problems: tuple[Problem, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
 def close(name: str, names: Iterable[str]) -> str:
     """`Did you mean 'x'?` for the names that are spelled nearly so; empty when none is."""
     folded = {known.lower(): known for known in names}

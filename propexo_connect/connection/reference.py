@@ -1,6 +1,6 @@
-"""The tables of docs/connection-file.md from the models: `python -m propexo_connect.connection.reference`.
+"""The tables of fields in the docs from the models: `python -m propexo_connect.connection.reference`.
 
-The page is written by hand, except what stands between `<!-- fields: Model -->` and `<!-- end -->`.
+The pages are written by hand, except what stands between `<!-- fields: Model -->` and `<!-- end -->`.
 """
 
 import re
@@ -9,10 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from pydantic import BaseModel
+
+from propexo_connect.connection import endpoints
 from propexo_connect.connection import file as written
-from propexo_connect.connection.schema import json_schema
+from propexo_connect.connection.schema import json_schema, model_schema
+from propexo_connect.connection.secret import external_name
 
 PAGE = Path("docs/connection-file.md")
+EVENTS_PAGE = Path("docs/events.md")
 
 _BLOCK = re.compile(r"(<!-- fields: (\w+)(?: without (\w+))? -->\n)(?:.*?\n)??(<!-- end -->)", re.DOTALL)
 _DURATION = "[wdhms]"
@@ -24,18 +29,23 @@ def with_tables(page: str) -> str:
     return _BLOCK.sub(lambda found: f"{found[1]}{_table(schema, found[2], found[3])}{found[4]}", page)
 
 
-def _table(schema: Mapping[str, Any], model: str, without: str | None) -> str:
+def _table(schema: Mapping[str, Any], name: str, without: str | None) -> str:
     """The fields of a model, one a line, those of another model left out; a connection has all others."""
-    known: Mapping[str, Any] = schema["$defs"].get(model, schema)
+    model: type[BaseModel] | None = getattr(written, name, None)
+    if model is None:  # a model of the endpoint files
+        model = cast("type[BaseModel]", getattr(endpoints, name))
+        schema = model_schema(model)
+    known: Mapping[str, Any] = schema.get("$defs", {}).get(name, schema)
     left_out = set(getattr(written, without).model_fields) if without else set[str]()
-    fields = [name for name in getattr(written, model).model_fields if name not in left_out]
     lines = ["| field | value | meaning |", "|---|---|---|"]
-    for name in fields:
-        part = known["properties"][name]
-        required = " Required." if name in known.get("required", ()) else ""
-        described = getattr(written, model).model_fields[name].description
-        value = "mapping or name" if name in {"source", "destination"} else _value(schema, part)
-        lines.append(f"| `{name}` | {value} | {described}{required} |".replace("\n", " "))
+    for own, field in model.model_fields.items():
+        if own in left_out:
+            continue
+        shown = external_name(own, field)
+        part = known["properties"][shown]
+        required = " Required." if shown in known.get("required", ()) else ""
+        value = "mapping or name" if own in {"source", "destination"} else _value(schema, part)
+        lines.append(f"| `{shown}` | {value} | {field.description}{required} |".replace("\n", " "))
     return "\n".join(lines) + "\n"
 
 
@@ -62,9 +72,9 @@ def _value(schema: Mapping[str, Any], part: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    """Write the tables of the page anew."""
-    page = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
-    page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
+    """Write the tables of the pages anew."""
+    for page in [Path(given) for given in sys.argv[1:]] or [PAGE, EVENTS_PAGE]:
+        page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""The JSON Schema of a connection file, for editors: `python -m propexo_connect.connection.schema [folder]`.
+"""The JSON Schemas of a connection file and of an endpoint's, for editors.
 
-Written to `connection.schema.json` in the folder of the connections; a file points at it in its first
-line: `# yaml-language-server: $schema=./connection.schema.json`.
+`python -m propexo_connect.connection.schema [folder]` writes `connection.schema.json` and
+`endpoint.schema.json` into the folder of the connections; a file points at its own in its first line:
+`# yaml-language-server: $schema=./connection.schema.json`, and in `endpoints/` `…=../endpoint.schema.json`.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, TypeAdapter
 
+from propexo_connect.connection.endpoints import CONFIGS, WrittenEndpoint
 from propexo_connect.connection.file import WrittenConnection
 from propexo_connect.connection.parse import Connectors, DestinationKinds
 from propexo_connect.connection.secret import NAME
@@ -21,8 +23,10 @@ from propexo_connect.connection.systems import DESTINATION, SOURCE, Role
 from propexo_connect.connectors.catalogue import CONNECTORS
 from propexo_connect.destinations import DESTINATIONS
 from propexo_connect.model.duration import duration_text
+from propexo_connect.model.event import EndpointKind, Event
 
 FILE_NAME = "connection.schema.json"
+ENDPOINT_FILE_NAME = "endpoint.schema.json"
 
 Schema = dict[str, Any]
 
@@ -76,6 +80,66 @@ def json_schema(connectors: Connectors | None = None, destinations: DestinationK
 def schema_text(connectors: Connectors | None = None, destinations: DestinationKinds | None = None) -> str:
     """The schema as its file holds it."""
     return json.dumps(json_schema(connectors, destinations), indent=2, ensure_ascii=False) + "\n"
+
+
+def endpoint_schema() -> Schema:
+    """The schema of an endpoint file, with one variant for each kind."""
+    common = WrittenEndpoint.model_json_schema()
+    definitions: Schema = common.pop("$defs")
+    own: Schema = common["properties"]
+    definitions["Event"]["enum"].remove(str(Event.TEST))
+    events: Schema = definitions["WrittenSubscription"]["properties"]
+    events["events"] = _one_or_more(events["events"])
+    variants: list[Schema] = []
+    for kind, model in CONFIGS.items():
+        schema, inner = _with_definitions(model, "")
+        definitions |= inner
+        settings: Schema = schema["properties"]
+        for name in {"secret", "to"} & set(settings):
+            settings[name] = _one_or_more(settings[name])
+        settings = {
+            name: value if name == "secret" else _open_value(value) for name, value in settings.items()
+        }
+        named = [] if kind is EndpointKind.WEBHOOK else ["kind"]
+        variants.append(
+            {
+                **schema,
+                "title": str(kind),
+                "properties": {
+                    "kind": {"const": str(kind), "description": own["kind"]["description"]},
+                    **settings,
+                    **{name: value for name, value in own.items() if name != "kind"},
+                },
+                "required": [*named, *schema["required"], *common["required"]],
+                "additionalProperties": False,
+            }
+        )
+    whole = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Endpoint",
+        "description": "One receiver of events.",
+        "oneOf": variants,
+        "$defs": dict(sorted(definitions.items())),
+    }
+    return cast(Schema, _tidy(whole))
+
+
+def model_schema(model: type[BaseModel]) -> Schema:
+    """The schema of one model by itself."""
+    return cast(Schema, _tidy(model.model_json_schema()))
+
+
+def endpoint_schema_text() -> str:
+    """The schema as its file holds it."""
+    return json.dumps(endpoint_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _one_or_more(schema: Schema) -> Schema:
+    """A list that may also be its only item."""
+    about = {key: value for key, value in schema.items() if key in {"title", "description"}}
+    rest = {key: value for key, value in schema.items() if key not in about}
+    item = _SECRET if rest["items"].get("writeOnly") else rest["items"]
+    return {**about, "anyOf": [item, {**rest, "items": item}]}
 
 
 _SCHEDULE_WORD: list[Schema] = [{"const": "manual"}]
@@ -171,8 +235,9 @@ def _tidy(value: Any) -> Any:
 
 
 def main() -> None:
-    """Write the file anew."""
+    """Write the files anew."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "connections")
+    (folder / ENDPOINT_FILE_NAME).write_text(endpoint_schema_text(), encoding="utf-8")
     (folder / FILE_NAME).write_text(schema_text(), encoding="utf-8")
 
 

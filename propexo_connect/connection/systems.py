@@ -149,7 +149,7 @@ def read_config(
 def _waits(fault: ErrorDetails, *, is_open: bool) -> bool:
     """Whether a fault may be due to a value that only the environment tells."""
     value = fault["input"]
-    if fault["type"] in {"missing", "extra_forbidden"}:
+    if fault["type"] in {"missing", "extra_forbidden", "too_long", "too_short"}:  # however items turn out
         return False
     return has_reference(value) and (is_open or not isinstance(value, Mapping))
 
@@ -194,7 +194,8 @@ def _bad_references(
     for path, value in secrets:
         places.add(path)
         if value is not None and not is_reference(_bare(value)):
-            name = "".join(sign if sign.isalnum() else "_" for sign in str(path[-1])).upper()
+            field = next((part for part in reversed(path) if isinstance(part, str)), "NAME")
+            name = "".join(sign if sign.isalnum() else "_" for sign in field).upper()
             yield document.problem(
                 base + path,
                 "a value where a secret belongs (not shown)",

@@ -16,9 +16,10 @@ gives a lone string without its quotes; and DuckDB spells numbers within nested 
 
 from dataclasses import replace
 
+from propexo_connect.destinations.content import key_text
 from propexo_connect.destinations.dialect import Dialect
 from propexo_connect.destinations.identifiers import qualified, quote
-from propexo_connect.destinations.merge import Merge, key_text, latest_rows
+from propexo_connect.destinations.merge import Merge, latest_rows
 from propexo_connect.model.field import TIMESTAMP
 from propexo_connect.model.layout import Column, Layout
 from propexo_connect.model.stream import StreamPlan, Table
@@ -73,7 +74,7 @@ from (
         over (partition by k.{quote("key")} order by k.valid_from) as arrivals
     from {merge.history} k where k.valid_to is null or k.valid_to > {at}
   ) h where h.arrivals = 0 group by h.{quote("key")}
-) v left join (select r.*, {key_text(merge, "r")} as "#key" from {latest_rows(merge)} r) t
+) v left join (select r.*, {key_text(dialect, layout, "r")} as "#key" from {latest_rows(merge)} r) t
   on t."#key" = v."#key" and v."#stays"
 where v."#from" <= {at} and (t."#key" is not null or not v."#stays")"""
 

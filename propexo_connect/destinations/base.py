@@ -4,15 +4,19 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 from pydantic import BaseModel
 
+from propexo_connect.destinations.dialect import Link
 from propexo_connect.destinations.standing import Standing
 from propexo_connect.model.absence import AbsenceFacts
+from propexo_connect.model.event import Notice
 from propexo_connect.model.layout import Change, Layout
 from propexo_connect.model.ledger import Window
+from propexo_connect.model.purge import Finding, Purge, PurgeRequest
 from propexo_connect.model.stream import StreamPlan
 from propexo_connect.model.version import PastRecord, Version
 
@@ -32,6 +36,9 @@ class Step:
         superseded: records of the step that a newer version in the same step replaced.
         window: the ledger row, its counts still to be filled in.
         force: take the source's word for records that are older than what is stored (`re-pull --force`).
+        is_first: it belongs to the first sync of the stream.
+        is_first_full: it belongs to the first read of the whole of a stream that was read in windows so far:
+            what it finds new is old.
     """
 
     plan: StreamPlan
@@ -42,6 +49,8 @@ class Step:
     superseded: int
     window: Window
     force: bool = False
+    is_first: bool = False
+    is_first_full: bool = False
 
     @property
     def read(self) -> int:
@@ -101,11 +110,11 @@ class Session(Protocol):
         """Whether another sync than this one has stored anything of the stream since an instant."""
         ...
 
-    def versions(self, plan: StreamPlan, layout: Layout, key: Mapping[str, str]) -> list[Version] | None:
+    def versions(self, plan: StreamPlan, key: Mapping[str, str]) -> list[Version] | None:
         """The versions of one record, oldest first, none where it is unknown; None without a history.
 
         Args:
-            layout: the stored map. key: a value for each column of the key, as the history spells it.
+            key: a value for each column of the key, as the history spells it.
         """
         ...
 
@@ -140,8 +149,48 @@ class Session(Protocol):
         """
         ...
 
+    def purge_preview(self, request: PurgeRequest) -> tuple[Finding, ...]:
+        """What a purge would take out, by stream and table; tables without any are left out.
+
+        Raises:
+            UnknownName, NoKey, ConfigurationError: what the request names is not there, or does not fit.
+        """
+        ...
+
+    def purge(self, request: PurgeRequest, at: datetime) -> tuple[Finding, ...]:
+        """Take it out, all or nothing, and write the audit, also when nothing was found; what went.
+
+        Raises:
+            DestinationBusy: a commit is under way. ConfigurationError: there is no place for the hashes' key.
+        """
+        ...
+
+    def purges(self, connection: str) -> list[Purge]:
+        """The audit of a connection's purges, oldest first."""
+        ...
+
+    def lift(self, connection: str, purge_id: str, by: str, at: datetime) -> int:
+        """End the suppression of one purge, told in the audit; for how many streams.
+
+        Raises:
+            UnknownName: no such purge suppresses records.
+        """
+        ...
+
+    def emit(self, notices: Sequence[Notice]) -> None:
+        """Write events of a sync into the outbox, all or none; an id that stands there is left as it is."""
+        ...
+
+    def prune_outbox(self, now: datetime) -> int:
+        """Drop the events that every endpoint has had for long, and how many; what waits stays."""
+        ...
+
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
         """What the table says of itself now; `layout` is the stored map, None before the first commit."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[Link]:
+        """One transaction over the schema `_propexo`: committed at its end, rolled back by an error."""
         ...
 
 
@@ -155,6 +204,11 @@ class Destination(Protocol):
         """Where it is, in words and without secrets: the identity by which two connections clash."""
         ...
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files it consists of, the first of which is there once it was opened; none of a server."""
+        ...
+
     def check(self) -> None:
         """Prove that the system is there and lets us write.
 
@@ -165,6 +219,14 @@ class Destination(Protocol):
 
     def open(self) -> AbstractContextManager[Session]:
         """The system, ready until the context ends; makes the schema `_propexo` when it is missing."""
+        ...
+
+    def rewrite(self) -> str:
+        """Rid the files of what was deleted, as far as the destination lets us; what was done, in words.
+
+        Raises:
+            ConfigurationError: this kind cannot be rewritten from here, and what to do instead.
+        """
         ...
 
     def read_table(self, schema: str, table: str, columns: list[str] | None) -> pa.RecordBatchReader:

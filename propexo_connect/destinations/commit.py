@@ -1,6 +1,7 @@
 """The one sequence of statements that stores a step, for every destination (SEMANTICS §4).
 
-    fence → lock → table → stage → verdicts → history → merge → changes → rejected → ledger → views → fence
+    fence → suppressed → lock → table → stage → verdicts → history → outbox → merge → changes → rejected →
+    ledger → views → fence
 
 The caller opens the transaction before and ends it after; whatever is raised here must roll it back.
 
@@ -15,6 +16,7 @@ from datetime import datetime
 from propexo_connect.destinations.arrow import REJECTED, conform, numbered, one_per_hash, schema_of
 from propexo_connect.destinations.base import Step
 from propexo_connect.destinations.dialect import Link
+from propexo_connect.destinations.hash_key import HashKey
 from propexo_connect.destinations.identifiers import listed
 from propexo_connect.destinations.ledger_row import part_rows, row_of
 from propexo_connect.destinations.schema import refuse_wide, store_changes
@@ -27,6 +29,7 @@ from propexo_connect.destinations.state import (
     WINDOW_PARTS,
     insert,
 )
+from propexo_connect.destinations.suppress import without_suppressed
 from propexo_connect.destinations.swap import overwrite
 from propexo_connect.destinations.views import refresh_views
 from propexo_connect.destinations.writing import (
@@ -37,31 +40,43 @@ from propexo_connect.destinations.writing import (
     ready_table,
 )
 from propexo_connect.model.counts import Counts
-from propexo_connect.model.errors import Defect, Fenced, NoKey
+from propexo_connect.model.errors import Defect, DestinationBusy, Fenced, NoKey
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.stream import Mode
 
 _PARTS_A_STATEMENT = 500
 
 
-def store(link: Link, step: Step, finished_at: Callable[[], datetime], failpoint: Failpoint) -> Window:
+def store(
+    link: Link,
+    step: Step,
+    finished_at: Callable[[], datetime],
+    failpoint: Failpoint,
+    hash_key: Callable[[], HashKey] = HashKey.stored,
+) -> Window:
     """Everything of a step but the commit itself; returns the ledger row with its counts.
+
+    Args:
+        hash_key: asked for where records of the stream are suppressed.
 
     Raises:
         Fenced, Defect, DestinationBusy, SuspiciousEmpty, ConfigurationError, NoKey
     """
-    _check_fence(link, step)
+    purges, has_suppressions = _check_fence(link, step)
     failpoint("fence checked")
     _refuse_unfit(link, step)
+    read, suppressed = step.read, 0
+    if has_suppressions:
+        step, suppressed = without_suppressed(link, step, hash_key())
     counts, gathered = _store_records(link, step, failpoint) if step.layout.is_ready else (Counts(), 0)
     if step.changes:
         store_changes(link, step, step.window.started_at)
         failpoint("changes stored")
-    rejected = _reject(link, step, failpoint)
-    counts += Counts(read=step.read - gathered, superseded=step.superseded, rejected=rejected)
+    rejected = _reject(link, step, failpoint) + suppressed
+    counts += Counts(read=read - gathered, superseded=step.superseded, rejected=rejected)
     counts.prove(step.plan.where)
 
-    window = replace(step.window, counts=counts, finished_at=finished_at())
+    window = replace(step.window, counts=counts, suppressed=suppressed, finished_at=finished_at())
     link.run(INSERT_WINDOW, row_of(window, gathered))
     failpoint("ledger written")
     if window.parts:
@@ -69,7 +84,7 @@ def store(link: Link, step: Step, finished_at: Callable[[], datetime], failpoint
         failpoint("parts written")
     if step.layout.is_ready:
         refresh_views(link, replace(step, window=window), failpoint)
-    _hold_fence(link, step)
+    _hold_fence(link, step, purges)
     failpoint("fence held")
     return window
 
@@ -82,18 +97,28 @@ def _write_parts(link: Link, window: Window) -> None:
         link.run(insert(WINDOW_PARTS, len(some.parts)), part_rows(some, number))
 
 
-def _check_fence(link: Link, step: Step) -> None:
+def _check_fence(link: Link, step: Step) -> tuple[int, bool]:
+    """How many purges met the stream so far, and whether records of it are suppressed."""
     lane = step.window.reading.lane
     found = link.rows(READ_FENCE, (step.plan.connection, step.plan.stream.name, lane))
     if not found or found[0][0] != step.window.fence:
         raise _fenced(step)
+    return found[0][1], found[0][2]
 
 
-def _hold_fence(link: Link, step: Step) -> None:
+def _hold_fence(link: Link, step: Step, purges: int) -> None:
     lane = step.window.reading.lane
-    of_lane = (step.plan.connection, step.plan.stream.name, lane, step.window.fence)
-    if link.run(HOLD_FENCE, of_lane) != 1:
-        raise _fenced(step)
+    of_lane = (step.plan.connection, step.plan.stream.name, lane)
+    if link.run(HOLD_FENCE, (*of_lane, step.window.fence, purges)) == 1:
+        return
+    found = link.rows(READ_FENCE, of_lane)
+    if found and found[0][0] == step.window.fence:
+        raise DestinationBusy(
+            "a purge has come in between",
+            where=step.plan.where,
+            remedy="Nothing of this step was written; it is read again, without what was purged.",
+        )
+    raise _fenced(step)
 
 
 def _fenced(step: Step) -> Fenced:

@@ -1,6 +1,6 @@
 """What differs between the destinations' SQL, as far as a commit needs it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -83,6 +83,25 @@ class Dialect(Protocol):
 
         `columns`: names and types; the query says `instant_parameter` for the instant.
         """
+        ...
+
+    def json_holds(self, expression: str, wanted: str, fold: Callable[[str], str]) -> str:
+        """The condition that a JSON value holds a text as a string or as the name of a member, at any depth.
+
+        `fold` is applied to each text before it is compared with `wanted`.
+        """
+        ...
+
+    def each_text(self, expression: str) -> str:
+        """The texts of a JSON array, one row each, in the list of a select."""
+        ...
+
+    def json_length(self, expression: str) -> str:
+        """How many items a JSON array has."""
+        ...
+
+    def sha256(self, expression: str) -> str:
+        """The SHA-256 of a text in UTF-8, as 64 hexadecimal digits."""
         ...
 
     def converted(self, expression: str, before: FieldType, after: FieldType) -> str:

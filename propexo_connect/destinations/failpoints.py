@@ -36,6 +36,8 @@ FAILPOINTS = (
     "content staged",
     "history closed",
     "history written",
+    "new told",
+    "changed told",
     "gone deleted",
     "changed deleted",
     "changed updated",
@@ -54,6 +56,14 @@ FAILPOINTS = (
 )
 """Every point, in the order of a commit; some statements are those of one destination alone."""
 
+PURGE_FAILPOINTS = ("purge begun", "purge removed", "purge suppressed", "purge recorded", "purge committed")
+"""Every point of a purge; it passes `purge removed` once for each table."""
+
+OF_DELIVERIES = ("events claimed", "events sent")
+"""The points of a run that delivers events: before anything is sent, and before that is noted."""
+
+_ALL = (*FAILPOINTS, *PURGE_FAILPOINTS, *OF_DELIVERIES)
+
 
 def armed() -> Callable[[str], None]:
     """What a commit calls behind each statement, with the environment of this moment.
@@ -62,11 +72,11 @@ def armed() -> Callable[[str], None]:
         ConfigurationError: the environment names a point that does not exist.
     """
     wanted = os.environ.get(VARIABLE)
-    if wanted is not None and wanted not in FAILPOINTS:
-        raise ConfigurationError(f"{VARIABLE} names no failpoint: '{wanted}'", expected=", ".join(FAILPOINTS))
+    if wanted is not None and wanted not in _ALL:
+        raise ConfigurationError(f"{VARIABLE} names no failpoint: '{wanted}'", expected=", ".join(_ALL))
 
     def failpoint(name: str) -> None:
-        if name not in FAILPOINTS:
+        if name not in _ALL:
             raise Defect(f"the failpoint '{name}' is not in the list")
         if name == wanted:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -26,6 +26,7 @@ _PLAIN = (
     "fence",
     "position",
     "is_skipping",
+    "is_last",
 )
 _INSTANTS = ("started_at", "read_started_at", "first_started_at", "finished_at")
 

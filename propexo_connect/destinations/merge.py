@@ -5,14 +5,14 @@ table of one row per staged record, made by the only join on the key; all later 
 table by their address and rows of the stage by their number.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from propexo_connect.destinations.arrow import HASH, META, READ_AT, ROW
+from propexo_connect.destinations.content import changed_text, key_text, object_text, record_text
 from propexo_connect.destinations.dialect import Dialect
 from propexo_connect.destinations.identifiers import listed, qualified, quote
-from propexo_connect.model.field import JSON, TEXT, TIMESTAMP, FieldType, Kind
+from propexo_connect.model.field import JSON, TEXT, TIMESTAMP, FieldType
 from propexo_connect.model.layout import Column, Layout
 from propexo_connect.model.names import ROW_COLUMNS
 from propexo_connect.model.stream import Mode, StreamPlan, Table
@@ -48,9 +48,6 @@ HISTORY_COLUMNS: tuple[tuple[str, FieldType], ...] = (
 """Of `<table>__history`. `key`: the key's columns as a JSON object, in text. `valid_from`: when the source
 served the version. `before`, `after`: the columns that changed; `after` holds all when the record is new, and
 in the last version of one that left its table. `reading`: of which kind the sync was, or `baseline`."""
-
-_ARGUMENTS = 50
-"""How many pieces one call joins: PostgreSQL takes 100 arguments at the most."""
 
 
 @dataclass(frozen=True)
@@ -288,11 +285,11 @@ def close_all(merge: Merge) -> str:
 
 def _closed_whole(merge: Merge, rows: str) -> str:
     """A record's last version gets all of its columns: once its row is gone nothing else has them."""
-    whole = row_text(merge, "t")
+    whole = record_text(merge.dialect, merge.layout.columns, "t")
     return f"""
 update {merge.history} as h set valid_to = greatest(h.valid_from, cast($1 as timestamptz)),
   after = {merge.dialect.as_json(whole)}
-from {rows} t where h.valid_to is null and h.{quote("key")} = {key_text(merge, "t")}"""
+from {rows} t where h.valid_to is null and h.{quote("key")} = {key_text(merge.dialect, merge.layout, "t")}"""
 
 
 def close_history(merge: Merge) -> str:
@@ -301,19 +298,18 @@ def close_history(merge: Merge) -> str:
 update {merge.history} as h set valid_to = v.read_at
 from {merge.stage} s, {merge.verdicts} v
 where v.verdict = {CHANGED} and s.{quote(ROW)} = v.{quote("row")}
-  and h.valid_to is null and h.{quote("key")} = {key_text(merge, "s")}"""
+  and h.valid_to is null and h.{quote("key")} = {key_text(merge.dialect, merge.layout, "s")}"""
 
 
 def write_history(merge: Merge) -> str:
     """One row per new or changed record; before the merge. `$1`: the sync's id, `$2`: the reading."""
     dialect, columns = merge.dialect, merge.layout.columns
-    before = _object(_differing(merge, columns, "t"))
-    after = _object(_differing(merge, columns, "s"))
-    whole = row_text(merge, "s")
+    before, after = changed_text(dialect, columns, "t"), changed_text(dialect, columns, "s")
+    whole = record_text(dialect, columns, "s")
     is_new = f"v.verdict = {NEW}"
     return f"""
 insert into {merge.history} ({listed(tuple(name for name, _ in HISTORY_COLUMNS))})
-select {key_text(merge, "s")}, v.read_at, null,
+select {key_text(merge.dialect, merge.layout, "s")}, v.read_at, null,
   case when {is_new} then 'new' else 'update' end,
   {dialect.as_json(f"case when {is_new} then null else {before} end")},
   {dialect.as_json(f"case when {is_new} then {whole} else {after} end")},
@@ -332,29 +328,29 @@ def write_baseline(merge: Merge) -> str:
 
     Of several rows of one key it is the one read last.
     """
-    whole = row_text(merge, "t")
+    whole = record_text(merge.dialect, merge.layout.columns, "t")
     key = quote("key")
     return f"""
 insert into {merge.history} ({listed(tuple(name for name, _ in HISTORY_COLUMNS))})
-select {key_text(merge, "t")}, greatest(t.{quote(READ_AT)}, h.ended), null, 'new', null,
+select {key_text(merge.dialect, merge.layout, "t")}, greatest(t.{quote(READ_AT)}, h.ended), null, 'new', null,
   {merge.dialect.as_json(whole)}, t.{quote(SYNC_ID)}, '{BASELINE}'
 from {latest_rows(merge)} t left join (
   select {key}, max(valid_to) as ended, bool_or(valid_to is null) as stays from {merge.history} group by {key}
-) h on h.{key} = {key_text(merge, "t")}
+) h on h.{key} = {key_text(merge.dialect, merge.layout, "t")}
 where h.stays is not true"""
 
 
 def rename_keys(merge: Merge, before: Layout) -> str:
     """Spell the history's keys in the types that its columns have now, `before` telling the old ones."""
-    dialect, pieces = merge.dialect, list[str]()
+    dialect, values = merge.dialect, list[tuple[str, str]]()
     given = dialect.as_json(f"h.{quote('key')}")
     for field in merge.layout.key:
         old, new = before.column(field), merge.layout.column(field)
         value = dialect.from_json(dialect.json_field(given, old.name, old.type), old.type)
         if old.type != new.type:
             value = dialect.converted(value, old.type, new.type)
-        pieces.append(f"{_literal(new.name)} || {dialect.json_text(value, new.type.kind)}")
-    return f"update {merge.history} as h set {quote('key')} = {_object(pieces)}"
+        values.append((new.name, dialect.json_text(value, new.type.kind)))
+    return f"update {merge.history} as h set {quote('key')} = {object_text(values)}"
 
 
 def latest_rows(merge: Merge) -> str:
@@ -444,55 +440,3 @@ def _is_gone(merge: Merge) -> str:
         f"not exists (select 1 from {merge.verdicts} v where v.place = t.{merge.dialect.address} "
         f"and v.place is not null)"
     )
-
-
-def _json_value(merge: Merge, column: Column, alias: str) -> str:
-    value = f"{alias}.{quote(column.name)}"
-    if alias == "s":
-        value = merge.dialect.staged(value, column.type)
-    return f"coalesce({merge.dialect.json_text(value, column.type.kind)}, 'null')"
-
-
-def _pair(merge: Merge, column: Column, alias: str) -> str:
-    return f"{_literal(column.name)} || {_json_value(merge, column, alias)}"
-
-
-def _differing(merge: Merge, columns: Iterable[Column], alias: str) -> list[str]:
-    pieces: list[str] = []
-    for column in columns:
-        stored = f"t.{quote(column.name)}"
-        incoming = merge.dialect.staged(f"s.{quote(column.name)}", column.type)
-        if (
-            column.type.kind is Kind.JSON
-        ):  # compared as text: JSON types have no order of their own everywhere
-            stored, incoming = (merge.dialect.json_text(side, Kind.JSON) for side in (stored, incoming))
-        pieces.append(
-            f"case when {stored} is distinct from {incoming} then {_pair(merge, column, alias)} end"
-        )
-    return pieces
-
-
-def _literal(name: str) -> str:
-    """A column's name as the start of a JSON pair, in an SQL string (where a backslash is itself)."""
-    return "'" + f"{json.dumps(name, ensure_ascii=False)}:".replace("'", "''") + "'"
-
-
-def _object(pieces: list[str]) -> str:
-    """The text of a JSON object of those pieces that are not null."""
-    if not pieces:
-        return "'{}'"
-    while len(pieces) > 1:
-        groups = (pieces[first : first + _ARGUMENTS] for first in range(0, len(pieces), _ARGUMENTS))
-        pieces = [f"nullif(concat_ws(',', {', '.join(group)}), '')" for group in groups]
-    return f"'{{' || coalesce({pieces[0]}, '') || '}}'"
-
-
-def key_text(merge: Merge, alias: str) -> str:
-    """A record's key as the history has it: the text of a JSON object."""
-    keys = [merge.layout.column(field) for field in merge.layout.key]
-    return _object([_pair(merge, column, alias) for column in keys])
-
-
-def row_text(merge: Merge, alias: str) -> str:
-    """All columns of a row, as the text of a JSON object."""
-    return _object([_pair(merge, column, alias) for column in merge.layout.columns])

@@ -79,7 +79,7 @@ def standings(link: Link, plans: Sequence[StreamPlan], lane: str) -> dict[str, S
     if registered:
         wanted = ("stream", "field", "column", "type", "is_declared")
         for stream, *column in link.rows(f"{_of_streams(COLUMNS, wanted)} order by ordinal", of_streams):
-            columns.setdefault(stream, []).append(_column(*column))
+            columns.setdefault(stream, []).append(stored_column(*column))
     present: dict[tuple[str, str], set[str]] = {}
     for schema, name, column in link.rows(link.dialect.columns_of, (schemas, names)):
         present.setdefault((schema, name), set()).add(column)
@@ -120,7 +120,7 @@ def stored_layout(link: Link, plan: StreamPlan, *, lock: bool = False) -> Layout
     rows = link.rows(
         f"{select(COLUMNS, ('field', 'column', 'type', 'is_declared'))} order by ordinal", of_stream
     )
-    return Layout(tuple(_column(*row) for row in rows), tuple(parsed(key)))
+    return Layout(tuple(stored_column(*row) for row in rows), tuple(parsed(key)))
 
 
 def _place(table: Table) -> tuple[str, str]:
@@ -131,7 +131,7 @@ def _of_streams(given: StateTable, names: tuple[str, ...]) -> str:
     return f"select {listed(names)} from {given.sql} where {OF_STREAMS}"
 
 
-def _column(field: str, column: str, given: str, is_declared: bool) -> Column:
+def stored_column(field: str, column: str, given: str, is_declared: bool) -> Column:
     return Column(field, column, FieldType.parse(given), is_declared)
 
 
@@ -160,7 +160,9 @@ def _progress(link: Link, plans: Sequence[StreamPlan], lane: str) -> dict[str, P
                 stream: tuple(row) for stream, *row in link.rows(progress(is_integer=is_integer), of_streams)
             }
         for plan in chosen:
-            watermark, oldest, first_synced_at, last_full_at = marks.get(plan.stream.name, (None,) * 4)
+            watermark, oldest, first_synced_at, last_full_at, is_synced = marks.get(
+                plan.stream.name, (None, None, None, None, False)
+            )
             if not is_integer:
                 watermark, oldest = instant(watermark), instant(oldest)
             last = unfinished.get(plan.stream.name)
@@ -173,6 +175,7 @@ def _progress(link: Link, plans: Sequence[StreamPlan], lane: str) -> dict[str, P
                 instant(last_full_at),
                 last,
                 positions.get(plan.stream.name),
+                is_synced,
             )
     return found
 
@@ -225,7 +228,12 @@ def next_fences(link: Link, plans: Sequence[StreamPlan], lane: str) -> dict[str,
 
 def gathered_table(plan: StreamPlan) -> Table:
     """Where parts of a whole read wait for their swap."""
-    text = f"{len(plan.connection)}:{plan.connection}{plan.stream.name}"
+    return gathered_of(plan.connection, plan.stream.name)
+
+
+def gathered_of(connection: str, stream: str) -> Table:
+    """The same, by the stream's name."""
+    text = f"{len(connection)}:{connection}{stream}"
     return Table(SCHEMA, f"gathered_{hashlib.sha256(text.encode()).hexdigest()[:16]}")
 
 

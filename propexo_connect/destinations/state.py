@@ -81,10 +81,11 @@ COLUMNS = StateTable(
 
 FENCES = StateTable(
     "fences",
-    (("connection", TEXT), ("stream", TEXT), ("lane", TEXT), ("number", INTEGER)),
+    (("connection", TEXT), ("stream", TEXT), ("lane", TEXT), ("number", INTEGER), ("purges?", INTEGER)),
     key=("connection", "stream", "lane"),
 )
-"""The newest holder of each lane."""
+"""The newest holder of each lane. `purges`: how many purges met the stream; a commit that one came in
+between of is not valid, since it may hold what was purged."""
 
 WINDOWS = StateTable(
     "windows",
@@ -132,6 +133,7 @@ WINDOWS = StateTable(
         ("covered_end_value?", INTEGER),
         ("first_started_at?", TIMESTAMP),
         ("is_skipping?", BOOLEAN),
+        ("is_last?", BOOLEAN),
     ),
     key=("connection", "stream", "number"),
 )
@@ -143,6 +145,7 @@ for where a change of the clock makes a bound ambiguous; null is without limit.
 over a parent so far.
 `gathered`: records that this part put aside for the swap of the mode `overwrite`; they are counted
 as read, new, changed and so on by the part that swaps them in.
+`is_last`: the sync came to the end of the stream that it had set itself; its other rows lead there.
 """
 
 WINDOW_PARTS = StateTable(
@@ -192,7 +195,111 @@ REJECTED_RECORDS = StateTable(
     ),
 )
 
-TABLES = (STREAMS, COLUMNS, FENCES, WINDOWS, WINDOW_PARTS, SCHEMA_CHANGES, REJECTED_RECORDS, VERSIONS)
+PURGES = StateTable(
+    "purges",
+    (
+        ("id", TEXT),
+        ("requested_at", TIMESTAMP),
+        ("connection", TEXT),
+        ("streams", JSON),
+        ("kind", TEXT),
+        ("keyed_hash", TEXT),
+        ("key_id", TEXT),
+        ("fields", JSON),
+        ("ignores_case", BOOLEAN),
+        ("reason", TEXT),
+        ("requested_by", TEXT),
+        ("counts", JSON),
+        ("is_suppressed", BOOLEAN),
+        ("lifted_at?", TIMESTAMP),
+        ("lifted_by?", TEXT),
+    ),
+    key=("id",),
+)
+"""What was purged, when, and why; never the value. `keyed_hash`: made with a key that is not in the
+destination, and that `key_id` tells from others. `fields`: where an identifier was looked for, everywhere
+where there are none. `counts`: by stream and table, how many rows."""
+
+SUPPRESSED = StateTable(
+    "suppressed",
+    (("connection", TEXT), ("stream", TEXT), ("keyed_hash", TEXT), ("purge_id", TEXT), ("since", TIMESTAMP)),
+    key=("connection", "stream", "keyed_hash", "purge_id"),
+)
+"""What later syncs must not bring back."""
+
+OUTBOX = StateTable(
+    "outbox",
+    (
+        ("id", TEXT),
+        ("connection", TEXT),
+        ("stream?", TEXT),
+        ("event", TEXT),
+        ("key?", TEXT),
+        ("occurred_at", TIMESTAMP),
+        ("sync_id", TEXT),
+        ("endpoints", JSON),
+        ("payload", JSON),
+    ),
+    key=("id",),
+)
+"""What happened and somebody wants to hear of, written with the data it tells of.
+
+`endpoints`: the names of those who want it, as a JSON array, fixed when it was written: an endpoint that
+is added later gets no old events, and one that pauses misses none. `key`: the record's key as a JSON
+object, as in a stream's history. `payload`: the `data` of the body that is sent.
+"""
+
+DELIVERIES = StateTable(
+    "deliveries",
+    (
+        ("event_id", TEXT),
+        ("endpoint", TEXT),
+        ("number", INTEGER),
+        ("state", TEXT),
+        ("attempts", INTEGER),
+        ("next_at?", TIMESTAMP),
+        ("created_at", TIMESTAMP),
+        ("delivered_at?", TIMESTAMP),
+        ("status?", INTEGER),
+        ("problem?", TEXT),
+    ),
+    key=("event_id", "endpoint", "number"),
+)
+"""The duty to bring one event to one endpoint: `pending`, `delivered` or `dead`. A replay is a new one,
+with the next `number` after 0. `status` and `problem` are those of the latest attempt.
+"""
+
+DELIVERY_LOG = StateTable(
+    "delivery_log",
+    (
+        ("event_id", TEXT),
+        ("endpoint", TEXT),
+        ("number", INTEGER),
+        ("attempt", INTEGER),
+        ("tried_at", TIMESTAMP),
+        ("status?", INTEGER),
+        ("duration_ms", INTEGER),
+        ("problem?", TEXT),
+    ),
+    key=("event_id", "endpoint", "number", "attempt"),
+)
+"""Every attempt of every delivery, from 1."""
+
+TABLES = (
+    STREAMS,
+    COLUMNS,
+    FENCES,
+    WINDOWS,
+    WINDOW_PARTS,
+    SCHEMA_CHANGES,
+    REJECTED_RECORDS,
+    PURGES,
+    SUPPRESSED,
+    OUTBOX,
+    DELIVERIES,
+    DELIVERY_LOG,
+    VERSIONS,
+)
 """All of them; the version comes last, so that it stands only where all others do."""
 
 Migration = str | StateTable | tuple[StateTable, str]
@@ -220,6 +327,15 @@ MIGRATIONS: dict[int, tuple[Migration, ...]] = {
         (STREAMS, "keeps_history"),
         (STREAMS, "is_summarised"),
         "update _propexo.streams set is_summarised = false",
+        (FENCES, "purges"),
+        PURGES,
+        SUPPRESSED,
+        (WINDOWS, "is_last"),
+        # Every sync from before counts as one that came to its end: no stream is to be new again.
+        "update _propexo.windows set is_last = is_complete",
+        OUTBOX,
+        DELIVERIES,
+        DELIVERY_LOG,
     ),
 }
 """What leads from a version to the one after it."""
@@ -272,9 +388,14 @@ def select(given: StateTable, names: tuple[str, ...] = ()) -> str:
     return f"select {listed(names or given.names)} from {given.sql} where {OF_STREAM}"
 
 
-READ_FENCE = f"select {quote('number')} from {FENCES.sql} where {OF_STREAM} and {quote('lane')} = $3"
+READ_FENCE = (
+    f"select {quote('number')}, coalesce({quote('purges')}, 0), exists (select 1 from {SUPPRESSED.sql} s "
+    f"where s.connection = $1 and s.stream = $2) from {FENCES.sql} where {OF_STREAM} and {quote('lane')} = $3"
+)
+"""Who holds the lane, how many purges met the stream, and whether records of it are suppressed."""
+
 TAKE_FENCES = (
-    f"insert into {FENCES.sql} ({listed(FENCES.names)}) select $1, s, $3, 1 "
+    f"insert into {FENCES.sql} ({listed(FENCES.key)}, {quote('number')}) select $1, s, $3, 1 "
     f"from (select unnest(cast($2 as text[])) as s) q order by s "
     f"on conflict ({listed(FENCES.key)}) do update "
     f"set {quote('number')} = {FENCES.name}.{quote('number')} + 1 "
@@ -283,10 +404,12 @@ TAKE_FENCES = (
 """Takes a lane over for the streams `$2`; in one order, so that two syncs never wait for each other."""
 
 HOLD_FENCE = (
-    f"update {FENCES.sql} set {quote('number')} = {quote('number')} "
-    f"where {OF_STREAM} and {quote('lane')} = $3 and {quote('number')} = $4"
+    f"update {FENCES.sql} set {quote('number')} = {quote('number')}, {quote('purges')} = {quote('purges')} "
+    f"where {OF_STREAM} and {quote('lane')} = $3 and {quote('number')} = $4 "
+    f"and coalesce({quote('purges')}, 0) = $5"
 )
-"""Writes the fence's row without changing it: affects none, or fails, once a newer sync holds the lane."""
+"""Writes the fence's row without changing it: affects none, or fails, once a newer sync holds the lane or a
+purge met the stream."""
 
 WINDOW_VALUES = tuple(name for name in WINDOWS.names if name != "number")
 """The columns of a ledger row that come from the window; its number is the stream's next."""
@@ -313,9 +436,9 @@ OF_STREAMS = f"{quote('connection')} = $1 and {quote('stream')} = any(cast($2 as
 def progress(*, is_integer: bool) -> str:
     """The query for where streams stand; `$3` is the lane.
 
-    Its rows: stream, watermark, oldest, first_synced_at, last_full_at. For oldest the tiles are walked from
-    the newest end back, and the first gap ends the walk; a tile without a start reaches back without limit
-    and answers with null. A stream without a complete row has none.
+    Its rows: stream, watermark, oldest, first_synced_at, last_full_at, is_synced. For oldest the tiles are
+    walked from the newest end back, and the first gap ends the walk; a tile without a start reaches back
+    without limit and answers with null. A stream without a complete row has none.
     """
     start, end = ("tile_start_value", "tile_end_value") if is_integer else ("tile_start", "tile_end")
     lowest = str(-(2**63)) if is_integer else "cast('-infinity' as timestamptz)"
@@ -338,10 +461,11 @@ with complete as (
   select stream,
     max({end}) filter (where reading in ('recurring', 'full')) as watermark,
     min(started_at) filter (where reading in ('recurring', 'full')) as first_synced_at,
-    max(read_started_at) filter (where reading = 'full') as last_full_at
+    max(read_started_at) filter (where reading = 'full') as last_full_at,
+    coalesce(bool_or(is_last) filter (where reading in ('recurring', 'full')), false) as is_synced
   from complete group by stream
 )
-select m.stream, m.watermark, r.oldest, m.first_synced_at, m.last_full_at
+select m.stream, m.watermark, r.oldest, m.first_synced_at, m.last_full_at, m.is_synced
 from marks m left join reached r on r.stream = m.stream
 """
 

@@ -17,6 +17,7 @@ from propexo_connect.destinations.arrow import HASH, INSTANT, META, READ_AT, ROW
 from propexo_connect.destinations.base import Step
 from propexo_connect.destinations.dialect import Link
 from propexo_connect.destinations.merge import CHANGED, NEW, OLDER, UNCHANGED, Merge
+from propexo_connect.destinations.outbox import wanting, write_record_events
 from propexo_connect.destinations.recall import stored_layout, stored_mode, was_all_new
 from propexo_connect.destinations.schema import (
     change_mode,
@@ -28,6 +29,7 @@ from propexo_connect.destinations.schema import (
 )
 from propexo_connect.model.counts import Counts
 from propexo_connect.model.errors import Defect
+from propexo_connect.model.event import Event
 from propexo_connect.model.field import Kind
 from propexo_connect.model.names import ROW_COLUMNS
 from propexo_connect.model.stream import Mode
@@ -75,6 +77,17 @@ class Writing:
         return Merge(self.link.dialect, self.step.plan, self.step.layout, "", self.step.force)
 
     @property
+    def tells(self) -> tuple[Event, ...]:
+        """The events of its records that somebody wants."""
+        told = (Event.DATA_NEW, Event.DATA_UPDATE)
+        return tuple(event for event in told if wanting(self.step, event))
+
+    @property
+    def needs_verdicts(self) -> bool:
+        """Whether each new record must be judged and staged, because something else is written of it."""
+        return self.step.plan.history or Event.DATA_NEW in self.tells
+
+    @property
     def reads_in_place(self) -> bool:
         """Whether the destination reads staged records where they lie."""
         return self.link.dialect.capabilities.reads_in_place
@@ -114,7 +127,7 @@ def append_expected(writing: Writing) -> int | None:
     """
     merge, link = writing.merge, writing.link
     has_index = link.dialect.capabilities.has_indexes and not merge.keeps_versions
-    if not has_index or writing.is_fresh or merge.plan.history or not was_all_new(link, merge.plan):
+    if not has_index or writing.is_fresh or writing.needs_verdicts or not was_all_new(link, merge.plan):
         return None
     inserted = link.append_new(merge.plan.table, _as_rows(writing, writing.records), merge.layout)
     writing.failpoint("new inserted")
@@ -128,7 +141,7 @@ def judge_records(writing: Writing) -> tuple[Merge, Verdicts]:
         Defect: a key comes twice in the step, or stands twice in the table.
     """
     merge, count = writing.merge, writing.records.num_rows
-    is_plain = writing.is_fresh and not writing.step.plan.history
+    is_plain = writing.is_fresh and not writing.needs_verdicts
     if is_plain and not writing.reads_in_place:
         return merge, Verdicts(new=count)
     needed = writing.records if writing.reads_in_place else writing.records.select(merge.judged)
@@ -160,7 +173,7 @@ def key_span(writing: Writing, merge: Merge) -> tuple[Any, Any] | None:
 
 def lies_apart(writing: Writing, merge: Merge, span: tuple[Any, Any] | None) -> bool:
     """Whether no stored key lies between the lowest and the highest of the step: then all are new."""
-    if span is None or merge.plan.mode is not Mode.MERGE or merge.plan.history:
+    if span is None or merge.plan.mode is not Mode.MERGE or writing.needs_verdicts:
         return False
     return not writing.link.rows(sql.keys_between(merge), span)
 
@@ -209,7 +222,7 @@ def write_records(writing: Writing, merge: Merge, verdicts: Verdicts) -> Counts:
     """Write what the verdicts say about the step's own records."""
     if writing.reads_in_place:
         return write_stage(writing, merge, verdicts)
-    is_direct = not writing.step.plan.history and not merge.keeps_versions
+    is_direct = not writing.needs_verdicts and not merge.keeps_versions
     inserted = 0
     if is_direct and verdicts.new:
         fresh = _picked(writing, merge, verdicts, NEW)
@@ -234,6 +247,7 @@ def write_stage(writing: Writing, merge: Merge, verdicts: Verdicts) -> Counts:
         if verdicts.new or verdicts.changed:
             link.run(sql.write_history(merge), (window.sync_id, str(window.reading)))
             failpoint("history written")
+    _write_events(writing, merge, verdicts)
     inserted = updated = 0
     of_sync = (window.started_at, window.sync_id)
     if verdicts.changed and merge.replaces_rows:
@@ -255,6 +269,14 @@ def write_stage(writing: Writing, merge: Merge, verdicts: Verdicts) -> Counts:
         if stamped != verdicts.stamped:
             raise Defect(f"{stamped} of {verdicts.stamped} rows were stamped as seen", where=merge.plan.where)
     return Counts(new=inserted, changed=updated, unchanged=verdicts.unchanged, superseded=verdicts.older)
+
+
+def _write_events(writing: Writing, merge: Merge, verdicts: Verdicts) -> None:
+    """Tell of the step's records, where somebody wants to hear of them; before the table is written."""
+    for event in writing.tells:
+        if verdicts.new if event is Event.DATA_NEW else verdicts.changed:
+            write_record_events(writing.link, writing.step, merge, event)
+            writing.failpoint("new told" if event is Event.DATA_NEW else "changed told")
 
 
 def finish_table(writing: Writing) -> None:

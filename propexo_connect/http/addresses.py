@@ -1,10 +1,50 @@
 """Which network addresses may be connected to."""
 
 import ipaddress
+import socket
+from collections.abc import Callable
+
+from propexo_connect.model.errors import ConfigurationError, Unreachable
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+Resolver = Callable[[str, int], list[str]]
+"""From a host's name and port to its numeric addresses, best first; raises OSError."""
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """The numeric addresses of a host, as the system knows them."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def granted(
+    host: str, port: int, resolver: Resolver, *, is_encrypted: bool, allow_private: bool
+) -> list[str]:
+    """The addresses of a host that may be connected to; connect to one of them and not to the name again.
+
+    Raises:
+        Unreachable: the name cannot be resolved. ConfigurationError: every address is refused.
+    """
+    try:
+        addresses = resolver(host, port)
+    except (OSError, UnicodeError) as error:
+        raise Unreachable(f"the name {host} cannot be resolved") from error
+    refused: str | None = None
+    found: list[str] = []
+    for address in addresses:
+        why = refusal(address, is_encrypted=is_encrypted, allow_private=allow_private)
+        refused = why or refused
+        if why is None:
+            found.append(address)
+    if refused and not found:
+        raise ConfigurationError(
+            f"{host} is not connected to: {refused}",
+            remedy="If a private address is meant, set allow_private_addresses: true",
+        )
+    return found
 
 
 def refusal(address: str, *, is_encrypted: bool, allow_private: bool) -> str | None:

@@ -8,7 +8,6 @@ the connection out.
 import base64
 import fcntl
 import hashlib
-import os
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +18,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from propexo_connect.http.durable import STATE_VARIABLE, write_durably
 from propexo_connect.model.errors import ConfigurationError
 
 
@@ -94,22 +94,14 @@ class TokenStore:
             ConfigurationError: the folder cannot be written.
         """
         self._make_folder()
-        path = self._path(name)
-        fresh = path.with_suffix(".new")
         try:
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(self._fernet.encrypt(msgspec.json.encode(kept)))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-            folder = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            write_durably(self._path(name), self._fernet.encrypt(msgspec.json.encode(kept)))
         except OSError as error:
             raise self._unwritable() from error
+
+    def drop(self, name: str) -> None:
+        """Forget what is stored, if anything is."""
+        self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.token"
@@ -123,5 +115,5 @@ class TokenStore:
     def _unwritable(self) -> ConfigurationError:
         return ConfigurationError(
             f"the folder '{self._folder}' for stored tokens cannot be written",
-            remedy="Set `state_dir`, or the variable PROPEXO_STATE_DIR, to a folder that lasts and can be.",
+            remedy=f"Set `state_dir`, or the variable {STATE_VARIABLE}, to a folder that lasts and can be.",
         )

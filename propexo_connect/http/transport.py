@@ -18,7 +18,7 @@ from typing import cast
 
 import httpx
 
-from propexo_connect.http.addresses import refusal
+from propexo_connect.http.addresses import Resolver, granted, resolve
 from propexo_connect.http.limits import LIMITS, Deadline
 from propexo_connect.model.clock import Clock
 from propexo_connect.model.errors import ConfigurationError, ConnectError, Unreachable
@@ -33,17 +33,8 @@ IDLE_CONNECTIONS = 32
 _BROKEN_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 """A connection that ended, not an encryption that failed."""
 
-Resolver = Callable[[str, int], list[str]]
-"""From a host's name and port to its numeric addresses, best first; raises OSError."""
-
 Place = tuple[str, str, int]
 """Scheme, host and port."""
-
-
-def resolve(host: str, port: int) -> list[str]:
-    """The numeric addresses of a host, as the system knows them."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class DirectTransport(httpx.BaseTransport):
@@ -122,7 +113,10 @@ class DirectTransport(httpx.BaseTransport):
     def _connect(self, place: Place, deadline: Deadline) -> "_Connection":
         scheme, host, port = place
         failure: ConnectError | None = None
-        for address in self._checked(place):
+        granted_to = granted(
+            host, port, self._resolver, is_encrypted=scheme == "https", allow_private=self._allow_private
+        )
+        for address in granted_to:
             try:
                 timeout = min(self._connect_timeout.total_seconds(), deadline.left())
                 link = socket.create_connection((address, port), timeout)
@@ -131,26 +125,6 @@ class DirectTransport(httpx.BaseTransport):
             except (OSError, ValueError) as error:
                 failure = _failure(error, f"{host} cannot be connected to")
         raise failure or Unreachable(f"{host} has no address")
-
-    def _checked(self, place: Place) -> list[str]:
-        scheme, host, port = place
-        try:
-            addresses = self._resolver(host, port)
-        except (OSError, UnicodeError) as error:
-            raise Unreachable(f"the name {host} cannot be resolved") from error
-        refused: str | None = None
-        granted: list[str] = []
-        for address in addresses:
-            why = refusal(address, is_encrypted=scheme == "https", allow_private=self._allow_private)
-            refused = why or refused
-            if why is None:
-                granted.append(address)
-        if refused and not granted:
-            raise ConfigurationError(
-                f"{host} is not connected to: {refused}",
-                remedy="If a private address is meant, set allow_private_addresses: true",
-            )
-        return granted
 
     def _encrypted(self, link: socket.socket, host: str) -> ssl.SSLSocket:
         with self._lock:

@@ -72,6 +72,8 @@ class Window:
         is_skipping: whether the read has passed over a parent so far; then it proves nothing of any record.
         covered: what the read proves of the filter's field once it is complete.
         parts: the parents whose reading ended with this part, where a stream is read through parents.
+        suppressed: how many of the rejected records a purge kept from being stored; not in the row.
+        is_last: with it the sync came to the end of the stream that it had set itself.
     """
 
     connection: str
@@ -99,6 +101,13 @@ class Window:
     page_count: int = 0
     retry_count: int = 0
     parts: tuple[Part, ...] = ()
+    suppressed: int = 0
+    is_last: bool = False
+
+    @property
+    def ends_first(self) -> bool:
+        """Whether the stream's first sync is over with it, unless it was before."""
+        return self.is_last and self.reading.moves_watermark
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +121,7 @@ class Progress:
         last_full_at: start of the latest complete read of the whole.
         unfinished: the latest part of a tile that never came to its end, None when there is none.
         position: where the latest complete tile ended, for sources that carry on from there.
+        is_synced: whether a recurring or full sync has ever come to its end.
     """
 
     watermark: datetime | int | None = None
@@ -120,3 +130,4 @@ class Progress:
     last_full_at: datetime | None = None
     unfinished: Window | None = None
     position: str | None = None
+    is_synced: bool = False

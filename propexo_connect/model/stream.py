@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
+from propexo_connect.model.event import Subscription
 from propexo_connect.model.field import Field
 from propexo_connect.model.names import fitted
 
@@ -203,6 +204,7 @@ class StreamPlan:
         selected: the source fields to keep, None for all; key and cursor are always kept.
         excluded: source fields never to keep.
         history_for: how long ended versions stay in the history, None for ever.
+        subscriptions: those that are about its records.
     """
 
     connection: str
@@ -217,6 +219,7 @@ class StreamPlan:
     initial_window: timedelta = timedelta(days=30)
     allow_empty: bool = False
     absence: AbsencePolicy = AbsencePolicy()
+    subscriptions: tuple[Subscription, ...] = ()
 
     @property
     def where(self) -> str:

@@ -9,12 +9,14 @@ from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
 from propexo_connect.connection.parse import Connection
 from propexo_connect.destinations.base import Session, TableFacts
+from propexo_connect.events.of_sync import SyncEnd, notices_of
 from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.errors import ConnectError
 from propexo_connect.model.ledger import Reading
@@ -41,10 +43,11 @@ from propexo_connect.orchestration.jobs import connection_jobs
 from propexo_connect.orchestration.metadata import absence_metadata, result_metadata
 from propexo_connect.orchestration.naming import CONNECTION_TAG, op_name, slug
 from propexo_connect.orchestration.order import SyncConfig
+from propexo_connect.orchestration.purge import purge_job
 from propexo_connect.orchestration.resources import SourceResource
 from propexo_connect.orchestration.schedules import connection_schedules
 from propexo_connect.orchestration.specs import StreamAsset, Translate, source_spec, stream_assets
-from propexo_connect.sync.result import StreamResult
+from propexo_connect.sync.result import StreamResult, SyncOrder
 
 EXECUTOR = dg.in_process_executor
 """On every Definitions, so that runs without a job of their own do not fall back to a process a step."""
@@ -75,7 +78,7 @@ def connection_definitions(connection: Connection, translate: Translate | None =
     jobs = connection_jobs(connection, streams)
     return dg.Definitions(
         assets=[source_spec(connection), sync],
-        jobs=jobs.all,
+        jobs=[*jobs.all, purge_job(connection, destination_key)],
         schedules=connection_schedules(connection, jobs.sync),
         resources={
             source_key: dg.ResourceDefinition.hardcoded_resource(source, description=source.description),
@@ -131,8 +134,7 @@ class _Sync:
 
     def run(self, config: SyncConfig) -> Iterator[Event]:
         """Sync what is selected; then fail, naming every stream that failed."""
-        failed: list[StreamResult] = []
-        done = 0
+        results: list[StreamResult] = []
         with self._failure_told(), ExitStack() as opened:
             order = config.order(self._context.run.run_id, tuple(one.plan for one in self._todo.values()))
             if not self._todo and not self._check_only:
@@ -143,6 +145,23 @@ class _Sync:
                 yield from self._stored_checks(stream, session)
             if not self._todo:
                 return
+            started_at = self._source.clock.now()
+            try:
+                yield from self._streams_synced(session, order, results)
+            except ConnectError as error:
+                self._tell(session, order, started_at, results, error)
+                raise
+            self._tell(session, order, started_at, results)
+        failed = [result for result in results if result.error is not None]
+        if failed:
+            self._forbid_useless_retries(*(result.error for result in failed))
+            raise streams_failure(failed, len(results) - len(failed))
+
+    def _streams_synced(
+        self, session: Session, order: SyncOrder, results: list[StreamResult]
+    ) -> Iterator[Event]:
+        """Each stream reported the moment it has ended; `results` takes all of them."""
+        with ExitStack() as opened:
             source = opened.enter_context(self._source.open())
             ended = carry_out(
                 order,
@@ -154,15 +173,33 @@ class _Sync:
             )
             opened.enter_context(closing(ended))
             for result in parents_first(ended, frozenset(self._todo)):
+                results.append(result)
                 if result.error is None:
-                    done += 1
                     yield self._materialized(result, session)
                 else:
-                    failed.append(result)
                     self._context.log.error(f"{result.plan.stream.name}: {result.error}")
-        if failed:
-            self._forbid_useless_retries(*(result.error for result in failed))
-            raise streams_failure(failed, done)
+
+    def _tell(
+        self,
+        session: Session,
+        order: SyncOrder,
+        started_at: datetime,
+        results: Sequence[StreamResult],
+        error: ConnectError | None = None,
+    ) -> None:
+        """The end of the sync as events, where somebody wants them; an interrupted sync tells nothing."""
+        subscriptions, now = self._connection.subscriptions, self._source.clock.now()
+        if not subscriptions:
+            return
+        name, sync_id = self._connection.name, order.sync_id
+        end = SyncEnd(name, sync_id, order.reading, started_at, now, tuple(results), error)
+        try:
+            if notices := notices_of(end, subscriptions):
+                session.emit(notices)
+            session.prune_outbox(now)
+        except ConnectError as unwritten:
+            # The records are committed: an outbox that cannot be reached now must not undo that.
+            self._context.log.warning(f"The end of the sync could not be told of: {unwritten}")
 
     def _materialized(self, result: StreamResult, session: Session) -> dg.MaterializeResult[Any]:
         stream = self._todo[result.plan.stream.name]

@@ -12,6 +12,7 @@ from propexo_connect.connection.problem import BrokenConnection
 from propexo_connect.model.errors import ConfigurationError, ConnectError
 from propexo_connect.orchestration.assets import EXECUTOR, connection_definitions
 from propexo_connect.orchestration.broken import broken_asset
+from propexo_connect.orchestration.delivery import delivery_definitions
 from propexo_connect.orchestration.demo_assets import demo_definitions
 from propexo_connect.orchestration.file_drop import file_drop_sensor
 from propexo_connect.orchestration.jobs import Job, sync_job_name
@@ -38,6 +39,8 @@ def definitions_for(
     try:
         loaded = load_connections(folder, connectors=connectors, destinations=destinations)
         connections, broken = loaded.connections, loaded.broken
+        for warning in loaded.warnings:
+            log.warning("%s", warning)
     except ConfigurationError as error:
         log.warning("%s", error)
         return dg.Definitions.merge(
@@ -45,7 +48,10 @@ def definitions_for(
             retention_definitions(),
         )
     return dg.Definitions.merge(
-        definitions_of(connections, broken), demo_definitions(connections), retention_definitions()
+        definitions_of(connections, broken),
+        demo_definitions(connections),
+        delivery_definitions(connections, folder),
+        retention_definitions(),
     )
 
 

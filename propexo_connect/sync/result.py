@@ -38,6 +38,7 @@ class StreamResult:
         attempts: how often the stream was tried, at least 1.
         waited_s: seconds waited for the vendor's limits and for repeating, all threads together.
         facts: what the table says of itself afterwards; None when it could not be asked.
+        is_first: it ended the first sync of the stream.
     """
 
     plan: StreamPlan
@@ -50,6 +51,7 @@ class StreamResult:
     error: ConnectError | None = None
     waited_s: float = 0.0
     counts: Counts = field(default_factory=Counts)
+    is_first: bool = False
 
     @property
     def is_ok(self) -> bool:

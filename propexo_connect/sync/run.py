@@ -229,6 +229,7 @@ class _Sync:
             waited_s=course.waited_s,
             error=error,
             counts=sum((window.counts for window in course.windows), Counts()),
+            is_first=attempt.is_first and any(window.ends_first for window in course.windows),
         )
 
     def end(self) -> None:

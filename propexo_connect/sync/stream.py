@@ -22,7 +22,7 @@ from propexo_connect.model.errors import (
     TerminalError,
 )
 from propexo_connect.model.layout import Change, Layout
-from propexo_connect.model.ledger import Part, Window
+from propexo_connect.model.ledger import Part, Reading, Window
 from propexo_connect.model.stream import Mode, StreamPlan, SyncSettings
 from propexo_connect.model.tile import Tile
 from propexo_connect.sync.decode import Decoder, Piece
@@ -52,6 +52,7 @@ class Attempt:
     `waited_s` counts the seconds that were waited for the vendor's limits and for repeating.
     `touched_at` is the monotonic time of its last progress, by which a stall is told.
     `reached` is the position behind which a source that carries on has nothing more to tell.
+    `is_first`: no sync has come to the end of the stream; `is_first_full`: none has read the whole of it.
     """
 
     plan: StreamPlan
@@ -73,6 +74,8 @@ class Attempt:
     done: dict[Tile, set[str]] = field(default_factory=dict[Tile, set[str]])
     waited_s: float = 0.0
     reached: str | None = None
+    is_first: bool = False
+    is_first_full: bool = False
 
     def run(self) -> None:
         """Commit every tile that is due.
@@ -94,9 +97,12 @@ class Attempt:
         if not todo:
             end = standing.progress.watermark
             self.log(f"{self.plan.stream.name}: nothing to read, the last tile ends at {end}")
+        self.is_first = not standing.progress.is_synced
+        self.is_first_full = not self.is_first and standing.progress.last_full_at is None
         for assignment in todo:
+            is_last = assignment is todo[-1]
             try:
-                self._read(assignment, fence)
+                self._read(assignment, fence, is_last=is_last)
             except TerminalError as error:
                 if assignment.position is None or self.windows or isinstance(error, Fenced):
                     raise
@@ -104,9 +110,14 @@ class Attempt:
                 self.log(
                     f"{self.plan.stream.name}: it cannot be taken up again, so the tile starts anew ({error})"
                 )
-                self._read(
-                    replace(assignment, position=None, read_started_at=None, first_started_at=None), fence
+                anew = replace(
+                    assignment,
+                    position=None,
+                    read_started_at=None,
+                    first_started_at=None,
+                    is_skipping=False,
                 )
+                self._read(anew, fence, is_last=is_last)
         shorten_history(self.session, self.plan, self.order.sync_id, self.started_at, self.log)
 
     def _prepared(self) -> StreamPlan:
@@ -130,7 +141,8 @@ class Attempt:
             )
         return plan
 
-    def _read(self, assignment: Assignment, fence: int) -> None:
+    def _read(self, assignment: Assignment, fence: int, *, is_last: bool) -> None:
+        """Commit one tile. With `is_last` there is nothing more to read of the stream behind it."""
         stream = self.plan.stream
         self.log(f"{stream.name}: {_said(assignment)}")
         read_started_at = assignment.read_started_at or self.clock.now()
@@ -173,10 +185,11 @@ class Attempt:
         steps = read_ahead(lambda: self._steps(pages, failed, stop), stop, cancel=stop.set)
         try:
             with closing(steps):
-                for pieces, parts, is_last in steps:
+                for pieces, parts, is_end in steps:
                     with closing_all(pieces):
-                        is_complete = is_last and not failed
-                        window = self._store(pieces, window, meter, parts, is_complete=is_complete)
+                        is_complete = is_end and not failed
+                        window = replace(window, is_complete=is_complete, is_last=is_complete and is_last)
+                        window = self._store(pieces, window, meter, parts)
         finally:
             self.waited_s += meter.take().waited_s
         if failed:
@@ -223,9 +236,7 @@ class Attempt:
             return frozenset(filter(plan.wants, known)) if plan.excluded and known else None
         return plan.selected | set(stream.key) | ({stream.cursor} if stream.cursor else set())
 
-    def _store(
-        self, pieces: Sequence[Piece], window: Window, meter: Meter, parts: list[Part], *, is_complete: bool
-    ) -> Window:
+    def _store(self, pieces: Sequence[Piece], window: Window, meter: Meter, parts: list[Part]) -> Window:
         """Commit a step; returns the row that the next part starts from.
 
         Args:
@@ -233,14 +244,14 @@ class Attempt:
         """
         decoded = self.decoder.decode(pieces, self.plan, self.layout)
         self._touch()
-        position = pieces[-1].spool.position if self.plan.stream.resumable and not is_complete else None
+        is_resumable = self.plan.stream.resumable and not window.is_complete
+        position = pieces[-1].spool.position if is_resumable else None
         if self.plan.stream.carries_on:
             position = self.reached = pieces[-1].spool.position or self.reached
         cost = meter.take()
         self.waited_s += cost.waited_s
         row = replace(
             window,
-            is_complete=is_complete,
             position=position,
             bytes_read=cost.bytes_read,
             request_count=cost.request_count,
@@ -258,11 +269,15 @@ class Attempt:
             decoded.superseded,
             row,
             self.order.force,
+            self.is_first,
+            self.is_first_full and window.reading is Reading.FULL,
         )
         if self.stop.is_set():
             raise Stalled("the sync was stopped before this step was stored", where=self.plan.where)
         committed = self.session.commit(step, self.clock.now)
         self._touch()
+        if committed.suppressed:
+            self._note(f"{committed.suppressed} records are suppressed by a purge, and were dropped")
         self.windows.append(committed)
         stored = self.done.setdefault(window.tile, set())
         stored.update(part.key for part in parts if not part.has_failed)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from propexo_connect.cli.named import connection_named
+from propexo_connect.cli.names import connection_named, destination_of
 from propexo_connect.model.errors import ConfigurationError, UnknownName
 from propexo_connect.model.field import TEXT
 from propexo_connect_tests.cli.test_app import CONNECTION, said
@@ -26,8 +26,7 @@ def folder(tmp_path: Path) -> Path:
 def stored(folder: Path, *units: str) -> None:
     """One sync per unit, an hour apart, each of which brings the lease L-1 with it."""
     connection = connection_named(folder, "leases")
-    destination = connection.destination_kind.configure(connection.destination_settings({}))
-    with destination.open() as session:
+    with destination_of(connection).open() as session:
         for hours, name in enumerate(units):
             sync = Sync(session, connection.plans[0], NOON + hours * HOUR, f"sync-{hours}", LEASES)
             sync.commit([{"lease_id": "L-1", "unit": name}])

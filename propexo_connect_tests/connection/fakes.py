@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -155,12 +156,21 @@ class Warehouse:
             raise ConfigurationError("the URL cannot be read")
         return f"warehouse {self.config.path}"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """None."""
+        return ()
+
     def check(self) -> None:
         """Never."""
         raise AssertionError
 
     def open(self) -> AbstractContextManager[Session]:
         """Never: loading a connection opens nothing."""
+        raise AssertionError
+
+    def rewrite(self) -> str:
+        """Never."""
         raise AssertionError
 
     def read_table(self, schema: str, table: str, columns: list[str] | None) -> pa.RecordBatchReader:

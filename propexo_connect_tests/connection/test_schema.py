@@ -11,8 +11,16 @@ import yaml
 from propexo_connect.connection.document import read_document
 from propexo_connect.connection.folder import connection_files
 from propexo_connect.connection.reference import with_tables
-from propexo_connect.connection.schema import FILE_NAME, json_schema, schema_text
+from propexo_connect.connection.schema import (
+    ENDPOINT_FILE_NAME,
+    FILE_NAME,
+    endpoint_schema,
+    endpoint_schema_text,
+    json_schema,
+    schema_text,
+)
 from propexo_connect_tests.connection.fakes import CONNECTORS, DESTINATIONS, GOOD, parsed_text
+from propexo_connect_tests.connection.test_endpoints import EMAIL, SLACK, WEBHOOK
 from propexo_connect_tests.connection.test_parse import FULL
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +31,7 @@ REPOSITORY_FILES = sorted(
 )
 
 SCHEMA = json_schema(CONNECTORS, DESTINATIONS)
+ROTATING = WEBHOOK.replace("${CRM_SECRET}", "['${NEWER}', '${OLDER}']")
 
 
 class Editor(yaml.SafeLoader):
@@ -122,6 +131,32 @@ def test_every_field_is_described() -> None:
 def test_the_schema_in_the_repository_is_up_to_date() -> None:
     """Otherwise: python -m propexo_connect.connection.schema"""
     assert (CONNECTIONS / FILE_NAME).read_text(encoding="utf-8") == schema_text()
+    assert (CONNECTIONS / ENDPOINT_FILE_NAME).read_text(encoding="utf-8") == endpoint_schema_text()
+
+
+def test_the_schema_of_endpoints_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(endpoint_schema())
+
+
+@pytest.mark.parametrize("text", [WEBHOOK, WEBHOOK + "kind: webhook\n", SLACK, EMAIL, ROTATING])
+def test_a_good_endpoint_is_good_to_an_editor(text: str) -> None:
+    assert mistakes(edited(text), endpoint_schema()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("${CRM_SECRET}", "hunter2"),
+        ("data.new", "data.nu"),
+        ("data.new", "test"),
+        ("connections:", "conections:"),
+        ("url:", "kind: slack\nurl:"),
+        ("url: https://crm.example.com/hooks\n", ""),
+        ("subscribe:", "timeout: 5\nsubscribe:"),
+    ],
+)
+def test_a_mistake_in_an_endpoint_is_marked_in_an_editor(old: str, new: str) -> None:
+    assert mistakes(edited(WEBHOOK.replace(old, new)), endpoint_schema())
 
 
 @pytest.mark.parametrize("file", connection_files(CONNECTIONS), ids=lambda file: file.name)

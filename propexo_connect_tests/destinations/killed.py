@@ -8,14 +8,15 @@ from typing import Any
 
 from propexo_connect.destinations import DESTINATIONS, failpoints
 from propexo_connect.destinations.base import Session
+from propexo_connect.model.event import Event, Subscription
 from propexo_connect.model.field import INTEGER, TEXT
 from propexo_connect.model.layout import Change, Column
 from propexo_connect.model.ledger import Part, Reading
 from propexo_connect.model.stream import Mode, StreamPlan, Table
 from propexo_connect_tests.destinations.kit import HOUR, NOON, UNITS, Sync, stored_layout, unit, units_plan
 
-Look = tuple[list[tuple[Any, ...]], int, int, int, int]
-"""Rows of the table; how many of the history, rejected, gathered; and of the ledger."""
+Look = tuple[list[tuple[Any, ...]], int, int, int, int, int]
+"""Rows of the table; how many of the history, rejected, gathered; of the ledger; and events."""
 
 SCENES = ("first", "merge", "gather", "swap")
 
@@ -55,7 +56,8 @@ def scene_of(failpoint: str) -> str:
 def plan_of(scene: str) -> StreamPlan:
     """The stream of a scene; each has its own."""
     mode = Mode.OVERWRITE if scene in {"gather", "swap"} else Mode.MERGE
-    plan = units_plan(mode=mode, history=True, table=Table("pms", scene))
+    told = (Subscription("crm", (Event.DATA_NEW, Event.DATA_UPDATE)),) if scene == "merge" else ()
+    plan = units_plan(mode=mode, history=True, table=Table("pms", scene), subscriptions=told)
     return replace(plan, stream=replace(plan.stream, name=scene))
 
 
@@ -66,7 +68,7 @@ def prepare(session: Session, scene: str) -> None:
     if scene == "first":
         return
     sync = Sync(session, plan, reading=reading)
-    sync.commit([unit(1, "same"), unit(2, "before"), unit(3, "gone")])
+    sync.commit([unit(1, "same"), unit(2, "before"), unit(3, "gone")], is_first=True)
     if scene == "swap":
         Sync(session, plan, NOON + HOUR, "sync-2", reading=reading).commit(
             [unit(4, "new", 1)], is_complete=False
@@ -116,6 +118,7 @@ def look(ask: Callable[[str], list[tuple[Any, ...]]], scene: str) -> Look:
         count("_propexo.rejected_records"),
         sum(count(f"_propexo.{row[0]}") for row in gathered),
         count("_propexo.windows"),
+        count("_propexo.outbox"),
     )
 
 
@@ -125,20 +128,20 @@ def expected(scene: str) -> tuple[Look, Look]:
     new = [("1", "same"), ("2", "after"), ("4", "new")]
     match scene:
         case "first":
-            return ([], 0, 0, 0, 0), (new, 3, 1, 0, 1)
+            return ([], 0, 0, 0, 0, 0), (new, 3, 1, 0, 1, 0)
         case "merge":
             merged = [("1", "same"), ("2", "after"), ("3", "gone"), ("4", "new")]
-            return (old, 3, 0, 0, 1), (merged, 5, 1, 0, 2)
+            return (old, 3, 0, 0, 1, 0), (merged, 5, 1, 0, 2, 2)
         case "gather":
-            return (old, 3, 0, 0, 1), (old, 3, 1, 3, 2)
+            return (old, 3, 0, 0, 1, 0), (old, 3, 1, 3, 2, 0)
         case _:
-            return (old, 3, 0, 1, 2), (new, 5, 1, 0, 3)
+            return (old, 3, 0, 1, 2, 0), (new, 5, 1, 0, 3, 0)
 
 
 def again(after: Look) -> Look:
     """What is stored when a step that was committed is read once more: only what tells of that reading."""
-    rows, history, rejected, gathered, windows = after
-    return rows, history, rejected + 1, gathered, windows + 1
+    rows, history, rejected, gathered, windows, events = after
+    return rows, history, rejected + 1, gathered, windows + 1, events
 
 
 def die(name: str, settings: dict[str, str], scene: str, failpoint: str) -> None:

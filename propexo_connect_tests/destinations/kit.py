@@ -142,6 +142,7 @@ class Sync:
             position=changes.pop("position", None),
             parts=tuple[Part, ...](changes.pop("parts", ())),
         )
+        window = replace(window, is_last=changes.pop("is_last", window.is_complete))
         rejected = pa.Table.from_pylist(changes.pop("rejected", []), schema=REJECTED)
         return Step(
             plan=self.plan,
@@ -152,6 +153,8 @@ class Sync:
             superseded=changes.pop("superseded", 0),
             window=window,
             force=changes.pop("force", False),
+            is_first=changes.pop("is_first", False),
+            is_first_full=changes.pop("is_first_full", False),
         )
 
     def commit(self, records: Sequence[Record], **changes: Any) -> Window:

@@ -99,10 +99,12 @@ def test_the_first_version_of_our_schema_gains_what_it_lacks(bench: Bench) -> No
     """What migrations make is what a fresh schema has."""
     link = a_link(bench)
     columns = columns_of_ours(link)
-    link.run("drop table _propexo.window_parts")
-    added = [part for step in state.MIGRATIONS.values() for part in step if isinstance(part, tuple)]
-    for table, name in added:
-        link.run(f"alter table {table.sql} drop column {name}")
+    steps = [part for step in state.MIGRATIONS.values() for part in step]
+    for part in steps:
+        if isinstance(part, tuple):
+            link.run(f"alter table {part[0].sql} drop column {part[1]}")
+        elif isinstance(part, state.StateTable):
+            link.run(f"drop table {part.sql}")
     link.run("update _propexo.version set version = 1")
     prepare(link)
     assert stored_version(link) == state.VERSION

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 
 from propexo_connect.model.field import INTEGER, TEXT, TIMESTAMP, FieldType, Kind
-from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Reading
 from propexo_connect.model.stream import StreamPlan
 from propexo_connect.model.version import Version
@@ -22,11 +21,9 @@ from propexo_connect_tests.destinations.kit import (
 HISTORY = units_plan(history=True)
 
 
-def versions_of(
-    bench: Bench, key: Mapping[str, str], plan: StreamPlan = HISTORY, layout: Layout = UNITS
-) -> list[Version]:
+def versions_of(bench: Bench, key: Mapping[str, str], plan: StreamPlan = HISTORY) -> list[Version]:
     """All versions of a record of a stream with a history."""
-    found = bench.session.versions(plan, layout, key)
+    found = bench.session.versions(plan, key)
     assert found is not None
     return found
 
@@ -50,7 +47,7 @@ def test_a_record_that_never_was_has_no_versions(bench: Bench) -> None:
 
 def test_a_stream_without_a_history_has_none(bench: Bench) -> None:
     bench.sync().commit([unit(1, "a")])
-    assert bench.session.versions(units_plan(), UNITS, {"id": "1"}) is None
+    assert bench.session.versions(units_plan(), {"id": "1"}) is None
 
 
 def test_keys_of_several_columns_are_all_asked_for(bench: Bench) -> None:
@@ -58,7 +55,7 @@ def test_keys_of_several_columns_are_all_asked_for(bench: Bench) -> None:
     plan = keyed_plan(layout, history=True)
     records = [{"a": "x'\"", "b": 1, "c": None}, {"a": "y", "b": 1, "c": None}]
     bench.sync(plan, layout=layout).commit(records)
-    assert len(versions_of(bench, {"b": "1", "a": "x'\""}, plan, layout)) == 1
+    assert len(versions_of(bench, {"b": "1", "a": "x'\""}, plan)) == 1
 
 
 def test_one_record_is_told_as_of_an_instant(bench: Bench) -> None:
@@ -76,4 +73,4 @@ def test_keys_that_are_instants_are_asked_for_as_the_history_spells_them(bench: 
     layout = layout_of(["at"], at=TIMESTAMP)
     plan = keyed_plan(layout, history=True)
     bench.sync(plan, layout=layout).commit([{"at": NOON}])
-    assert len(versions_of(bench, {"at": "2026-03-01T12:00:00.000000Z"}, plan, layout)) == 1
+    assert len(versions_of(bench, {"at": "2026-03-01T12:00:00.000000Z"}, plan)) == 1

@@ -8,10 +8,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic import Field as Setting
 
+from propexo_connect.http.durable import STATE_VARIABLE
 from propexo_connect.model.duration import Duration
-
-STATE_VARIABLE = "PROPEXO_STATE_DIR"
-"""The environment variable that names the installation's folder for stored tokens and proofs."""
 
 
 class ApiConfig(BaseModel):

@@ -1,5 +1,7 @@
 """DuckDB's words where the destinations' SQL differs."""
 
+from collections.abc import Callable
+
 from propexo_connect.destinations.dialect import Capabilities
 from propexo_connect.destinations.duckdb import types
 from propexo_connect.destinations.duckdb.capabilities import CAPABILITIES
@@ -57,6 +59,27 @@ class DuckDBDialect:
     def instant_function(self, name: str, columns: list[tuple[str, str]], query: str) -> tuple[str, ...]:
         del columns  # they are the query's
         return (f"create or replace macro {name}({_INSTANT}) as table {query}",)
+
+    def json_holds(self, expression: str, wanted: str, fold: Callable[[str], str]) -> str:
+        text, written = fold("(e.atom ->> '$')"), f"cast({expression} as VARCHAR)"
+        # Walking a value costs so much that only those are walked that may hold the text: literally, or
+        # behind an escape.
+        may = f"strpos({fold(written)}, {wanted}) > 0 or strpos({written}, '\\') > 0"
+        # Members of an array have their place for a key, and a full key that ends in a bracket.
+        return (
+            f"exists (select 1 from json_tree(case when {may} then {expression} end) e "
+            f"where (e.type = 'VARCHAR' and {text} = {wanted}) "
+            f"or ({fold('e.key')} = {wanted} and not ends_with(e.fullkey, ']')))"
+        )
+
+    def each_text(self, expression: str) -> str:
+        return f"unnest(cast({expression} as varchar[]))"
+
+    def json_length(self, expression: str) -> str:
+        return f"json_array_length({expression})"
+
+    def sha256(self, expression: str) -> str:
+        return f"sha256({expression})"
 
     def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
         return types.converted(expression, before, after)

@@ -12,21 +12,25 @@ from typing import Any, cast
 import duckdb
 import pyarrow as pa
 
-from propexo_connect.destinations import failpoints, recall, retention
+from propexo_connect.destinations import failpoints, outbox, purge, recall, retention
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
 from propexo_connect.destinations.duckdb import DuckDBConfig
 from propexo_connect.destinations.duckdb.faults import fault
+from propexo_connect.destinations.duckdb.rewrite import rewrite_file
 from propexo_connect.destinations.duckdb.sql import DIALECT
+from propexo_connect.destinations.hash_key import HashKey
 from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table
 from propexo_connect.destinations.standing import Standing
 from propexo_connect.destinations.versions import stored_record, stored_versions
 from propexo_connect.destinations.views import summarise
 from propexo_connect.model.absence import AbsenceFacts
+from propexo_connect.model.event import Notice
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
+from propexo_connect.model.purge import Finding, Purge, PurgeRequest
 from propexo_connect.model.stream import StreamPlan, Table
 from propexo_connect.model.version import PastRecord, Version
 
@@ -43,6 +47,10 @@ _CHECKPOINT_FROM = "64MB"
 pay for that, and write the last rows of the table again each time."""
 
 _names = itertools.count()
+
+_opening = threading.Lock()
+_commits: dict[str, threading.Lock] = {}
+"""By file; there are as many as a process writes files."""
 
 
 def connect_file(path: str, settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
@@ -70,6 +78,10 @@ class DuckDB:
     def address(self) -> str:
         return f"duckdb:{Path(self._path).resolve()}"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return Path(self._path), Path(f"{self._path}.wal")
+
     def check(self) -> None:
         with closing(self._connection()) as connection, _errors(self._path), _transaction(connection) as link:
             prepare(link)
@@ -87,6 +99,11 @@ class DuckDB:
                 yield session
             finally:
                 session.close()
+
+    def rewrite(self) -> str:
+        with _errors(self._path):
+            before, after = rewrite_file(self._path, self._connect)
+        return f"{self._path} was written anew: {before} bytes before, {after} now"
 
     def read_table(self, schema: str, table: str, columns: list[str] | None) -> pa.RecordBatchReader:
         wanted = listed(columns) if columns else "*"
@@ -138,7 +155,7 @@ class DuckDBSession:
         self._root = connection
         self._path = path
         self._catalog = catalog_of(connection)
-        self._commits = threading.Lock()
+        self._commits = _turns(path)
         self._opening = threading.Lock()
         self._own = threading.local()
         self._cursors: list[duckdb.DuckDBPyConnection] = []
@@ -172,9 +189,9 @@ class DuckDBSession:
         with _errors(self._path, plan):
             return retention.was_synced_since(DuckDBLink(self._cursor()), plan, since, sync_id)
 
-    def versions(self, plan: StreamPlan, layout: Layout, key: Mapping[str, str]) -> list[Version] | None:
+    def versions(self, plan: StreamPlan, key: Mapping[str, str]) -> list[Version] | None:
         with _errors(self._path, plan), _transaction(self._cursor()) as link:
-            return stored_versions(link, self._here(plan), layout, key)
+            return stored_versions(link, self._here(plan), key)
 
     def record_as_of(self, plan: StreamPlan, layout: Layout, key: str, at: datetime) -> PastRecord | None:
         with _errors(self._path, plan), _transaction(self._cursor()) as link:
@@ -192,6 +209,39 @@ class DuckDBSession:
         with _errors(self._path, plan):
             return recall.equation_faults(DuckDBLink(self._cursor()), plan)
 
+    def purge_preview(self, request: PurgeRequest) -> tuple[Finding, ...]:
+        with _errors(self._path), _transaction(self._cursor()) as link:
+            return purge.preview(link, request, self._catalog)
+
+    def purge(self, request: PurgeRequest, at: datetime) -> tuple[Finding, ...]:
+        failpoint, key = failpoints.armed(), HashKey.made()
+        with self._commits, _errors(self._path), _transaction(self._cursor()) as link:
+            found = purge.carry_out(link, request, at, key, failpoint, self._catalog)
+            link.connection.commit()
+            failpoint("purge committed")
+            return found
+
+    def purges(self, connection: str) -> list[Purge]:
+        with _errors(self._path), _transaction(self._cursor()) as link:
+            return purge.purges(link, connection)
+
+    def lift(self, connection: str, purge_id: str, by: str, at: datetime) -> int:
+        with self._commits, _errors(self._path), _transaction(self._cursor()) as link:
+            lifted = purge.lift(link, connection, purge_id, by, at)
+            link.connection.commit()
+            return lifted
+
+    def emit(self, notices: Sequence[Notice]) -> None:
+        with self._commits, _errors(self._path), _transaction(self._cursor()) as link:
+            outbox.write_notices(link, notices)
+            link.connection.commit()
+
+    def prune_outbox(self, now: datetime) -> int:
+        with self._commits, _errors(self._path), _transaction(self._cursor()) as link:
+            pruned = outbox.prune(link, now)
+            link.connection.commit()
+            return pruned
+
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
         with _errors(self._path, plan), _transaction(self._cursor()) as link:
             return recall.stored_facts(link, self._here(plan), layout)
@@ -204,6 +254,12 @@ class DuckDBSession:
     def absence(self, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:
         with _errors(self._path, plan), _transaction(self._cursor()) as link:
             return recall.absence_facts(link, self._here(plan), at, judges=judges)
+
+    @contextmanager
+    def transaction(self) -> Generator["DuckDBLink"]:
+        with self._commits, _errors(self._path), _transaction(self._cursor()) as link:
+            yield link
+            link.connection.commit()
 
     def _here(self, plan: StreamPlan) -> StreamPlan:
         """The plan with its table's catalog: a schema may be named like the file."""
@@ -274,6 +330,16 @@ class DuckDBLink:
         for name in self._staged:
             self.connection.unregister(name)
         self._staged.clear()
+
+
+def _turns(path: str) -> threading.Lock:
+    """The lock under which commits and purges of one file take turns, whatever sessions they come from.
+
+    DuckDB does not see every two of them collide: an update that changes no value is none to it. Other
+    processes cannot open the file at the same time.
+    """
+    with _opening:
+        return _commits.setdefault(str(Path(path).resolve()), threading.Lock())
 
 
 def _set_up(connection: duckdb.DuckDBPyConnection) -> None:

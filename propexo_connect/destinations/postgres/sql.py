@@ -1,5 +1,7 @@
 """PostgreSQL's words where the destinations' SQL differs."""
 
+from collections.abc import Callable
+
 from propexo_connect.destinations.dialect import Capabilities
 from propexo_connect.destinations.identifiers import quote
 from propexo_connect.destinations.postgres import types
@@ -70,6 +72,24 @@ class PostgresDialect:
             f"drop function if exists {name}(timestamptz)",
             f"create function {name}(timestamptz) returns table ({rows}) language sql stable as '{body}'",
         )
+
+    def json_holds(self, expression: str, wanted: str, fold: Callable[[str], str]) -> str:
+        text = fold("(e #>> '{}')")
+        return (
+            f"exists (select 1 from pg_catalog.jsonb_path_query({expression}, '$.**') e "
+            f"where case pg_catalog.jsonb_typeof(e) when 'string' then {text} = {wanted} "
+            f"when 'object' then exists (select 1 from pg_catalog.jsonb_object_keys(e) k "
+            f"where {fold('k')} = {wanted}) else false end)"
+        )
+
+    def each_text(self, expression: str) -> str:
+        return f"pg_catalog.jsonb_array_elements_text({expression})"
+
+    def json_length(self, expression: str) -> str:
+        return f"jsonb_array_length({expression})"
+
+    def sha256(self, expression: str) -> str:
+        return f"encode(sha256(convert_to({expression}, 'UTF8')), 'hex')"
 
     def converted(self, expression: str, before: FieldType, after: FieldType) -> str:
         return types.converted(expression, before, after)

@@ -4,16 +4,18 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pyarrow as pa
 from psycopg import conninfo
 
-from propexo_connect.destinations import failpoints, recall, retention
+from propexo_connect.destinations import failpoints, outbox, purge, recall, retention
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
+from propexo_connect.destinations.hash_key import HashKey
 from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.destinations.postgres import PostgresConfig, asset
 from propexo_connect.destinations.postgres.copy import copy_in
@@ -27,8 +29,10 @@ from propexo_connect.destinations.versions import stored_record, stored_versions
 from propexo_connect.destinations.views import summarise
 from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.errors import ConfigurationError
+from propexo_connect.model.event import Notice
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
+from propexo_connect.model.purge import Finding, Purge, PurgeRequest
 from propexo_connect.model.stream import StreamPlan, Table
 from propexo_connect.model.version import PastRecord, Version
 
@@ -82,6 +86,10 @@ class Postgres:
     def address(self) -> str:
         return f"postgresql://{self._place}"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return ()
+
     def check(self) -> None:
         with self._errors(), closing(self._connect()) as connection:
             link = PostgresLink(connection)
@@ -102,6 +110,14 @@ class Postgres:
             yield session
         finally:
             session.close()
+
+    def rewrite(self) -> str:
+        raise ConfigurationError(
+            "a PostgreSQL database is not rewritten from here",
+            where=self.address,
+            remedy="Deleted rows leave the files with `vacuum (full)` of their tables, the write-ahead log "
+            "and its archive by their retention, and backups and replicas by theirs.",
+        )
 
     def read_table(self, schema: str, table: str, columns: list[str] | None) -> pa.RecordBatchReader:
         with self._errors(), closing(self._connect()) as connection:
@@ -191,9 +207,9 @@ class PostgresSession:
         with self._transaction(plan) as link:
             return retention.was_synced_since(link, plan, since, sync_id)
 
-    def versions(self, plan: StreamPlan, layout: Layout, key: Mapping[str, str]) -> list[Version] | None:
+    def versions(self, plan: StreamPlan, key: Mapping[str, str]) -> list[Version] | None:
         with self._transaction(plan) as link:
-            return stored_versions(link, plan, layout, key)
+            return stored_versions(link, plan, key)
 
     def record_as_of(self, plan: StreamPlan, layout: Layout, key: str, at: datetime) -> PastRecord | None:
         with self._transaction(plan) as link:
@@ -211,6 +227,39 @@ class PostgresSession:
         with self._transaction(plan) as link:
             return recall.equation_faults(link, plan)
 
+    def purge_preview(self, request: PurgeRequest) -> tuple[Finding, ...]:
+        with self._transaction() as link:
+            return purge.preview(link, request)
+
+    def purge(self, request: PurgeRequest, at: datetime) -> tuple[Finding, ...]:
+        failpoint, key = failpoints.armed(), HashKey.made()
+        with self._transaction() as link:
+            found = purge.carry_out(link, request, at, key, failpoint)
+            link.connection.commit()
+            failpoint("purge committed")
+            return found
+
+    def purges(self, connection: str) -> list[Purge]:
+        with self._transaction() as link:
+            return purge.purges(link, connection)
+
+    def lift(self, connection: str, purge_id: str, by: str, at: datetime) -> int:
+        with self._transaction() as link:
+            lifted = purge.lift(link, connection, purge_id, by, at)
+            link.connection.commit()
+            return lifted
+
+    def emit(self, notices: Sequence[Notice]) -> None:
+        with self._transaction() as link:
+            outbox.write_notices(link, notices)
+            link.connection.commit()
+
+    def prune_outbox(self, now: datetime) -> int:
+        with self._transaction() as link:
+            pruned = outbox.prune(link, now)
+            link.connection.commit()
+            return pruned
+
     def facts(self, plan: StreamPlan, layout: Layout | None) -> TableFacts:
         with self._transaction(plan) as link:
             return recall.stored_facts(link, plan, layout)
@@ -223,6 +272,12 @@ class PostgresSession:
     def absence(self, plan: StreamPlan, at: datetime, *, judges: bool) -> AbsenceFacts:
         with self._transaction(plan) as link:
             return recall.absence_facts(link, plan, at, judges=judges)
+
+    @contextmanager
+    def transaction(self) -> Generator["PostgresLink"]:
+        with self._transaction() as link:
+            yield link
+            link.connection.commit()
 
     def close(self) -> None:
         """Close the connections of all threads."""

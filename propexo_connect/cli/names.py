@@ -1,5 +1,6 @@
-"""What commands share: the options by which a person names a connection, and the connection of that name."""
+"""Connections by their names, as all commands take them."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 from propexo_connect.connection.folder import load_connections
 from propexo_connect.connection.parse import Connection
 from propexo_connect.connection.problem import close
+from propexo_connect.connection.secret import resolve_secrets
+from propexo_connect.destinations.base import Destination
 from propexo_connect.model.errors import UnknownName
 from propexo_connect.model.stream import StreamPlan
 
@@ -16,10 +19,10 @@ Name = Annotated[str, typer.Argument(help="The connection's name.")]
 
 
 def connection_named(folder: Path, name: str) -> Connection:
-    """The connection of a name.
+    """The connection of this name.
 
     Raises:
-        UnknownName: there is none, or its file is broken.
+        UnknownName: there is none, or its file cannot be used.
     """
     loaded = load_connections(folder)
     for connection in loaded.connections:
@@ -34,6 +37,17 @@ def connection_named(folder: Path, name: str) -> Connection:
         expected=f"one of {', '.join(names)}" if names else "a folder with connection files",
         remedy=close(name, names),
     )
+
+
+def destination_of(connection: Connection) -> Destination:
+    """The destination of a connection with its secrets resolved; it connects when it is opened.
+
+    Raises:
+        MissingSecret, ConfigurationError: a variable is not set, or its value does not fit.
+    """
+    where = f"destination '{connection.destination_kind.name}'"
+    config = resolve_secrets(connection.destination_config, os.environ, where=where)
+    return connection.destination_kind.configure(config)
 
 
 def plan_named(connection: Connection, stream: str) -> StreamPlan:
