@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo dev test check format bench torture schema docs clean
+.PHONY: demo dev test check format bench torture scenario schema docs clean
 
 demo: $(READY)
 	$(BIN)/python -m propexo_connect.demo
@@ -29,6 +29,9 @@ bench: $(READY)
 
 torture: $(READY)
 	$(BIN)/python -m propexo_connect_tests.torture.campaign --kills 200
+
+scenario: $(READY)
+	$(BIN)/python -m propexo_connect_tests.scenario
 
 schema: $(READY)
 	$(BIN)/python -m propexo_connect.connection.schema

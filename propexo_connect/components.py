@@ -111,6 +111,9 @@ class ConnectionComponent(dg.Component, dg.Model, dg.Resolvable):
     lag: Annotated[str | None, Field(description="How far each sync stays behind the present.")] = None
     full_every: Annotated[str | None, Field(description="The longest time between two full reads.")] = None
     allow_empty: Annotated[bool | None, Field(description="Whether an empty read is believed.")] = None
+    sweep: Annotated[
+        str | dict[str, Any] | None, Field(description="How often all keys are read: `every`, `spread`.")
+    ] = None
     retry: Annotated[dict[str, Any] | None, Field(description="`request`, `stream` and `run`.")] = None
     limits: Annotated[dict[str, Any] | None, Field(description="Bounds of a sync.")] = None
     translation: Annotated[

@@ -3,8 +3,6 @@
 Exit codes: 0 all is well, 1 something a person must look at, 2 the command was not understood.
 """
 
-import os
-from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, cast
@@ -16,15 +14,13 @@ from rich.table import Table
 
 from propexo_connect.cli import catalogue, events
 from propexo_connect.cli.diff import diff
-from propexo_connect.cli.names import Folder, Name, connection_named, destination_of
+from propexo_connect.cli.opening import Folder, Name, connection_named, destination_of, source_of
 from propexo_connect.cli.purge import purge
 from propexo_connect.cli.simulate import simulate
-from propexo_connect.connection.parse import Connection
+from propexo_connect.cli.sweep import sweep
 from propexo_connect.connection.problem import close
-from propexo_connect.connection.secret import resolve_secrets
 from propexo_connect.connectors.api import ApiConfig, ApiConnector
 from propexo_connect.connectors.api.explain import explain as explain_plan
-from propexo_connect.connectors.base import Source
 from propexo_connect.model.clock import SystemClock
 from propexo_connect.model.errors import ConfigurationError, ConnectError, UnknownName
 from propexo_connect.model.tile import Tile
@@ -37,6 +33,7 @@ app.add_typer(events.app, name="events")
 app.command()(simulate)
 app.command()(purge)
 app.command()(diff)
+app.command()(sweep)
 
 _out = Console()
 _err = Console(stderr=True)
@@ -46,7 +43,7 @@ _err = Console(stderr=True)
 def check(name: Name, connections: Folder = Path("connections")) -> None:
     """Tell for each stream whether it can be read, and whether the destination can be written."""
     connection = connection_named(connections, name)
-    with _opened(connection) as source:
+    with source_of(connection) as source:
         found = source.check([plan.stream for plan in connection.plans])
     table = Table("stream", "access")
     for access in found:
@@ -63,7 +60,7 @@ def check(name: Name, connections: Folder = Path("connections")) -> None:
 def discover(name: Name, connections: Folder = Path("connections")) -> None:
     """List the streams that a connection's source offers, with their keys and fields."""
     connection = connection_named(connections, name)
-    with _opened(connection) as source:
+    with source_of(connection) as source:
         streams = source.discover()
     table = Table("stream", "key", "fields", "description")
     for stream in streams:
@@ -98,13 +95,6 @@ def explain(
     for one in [stream] if stream is not None else names:
         for line in explain_plan(plan, config, one, tile, now):
             typer.echo(line)
-
-
-def _opened(connection: Connection) -> AbstractContextManager[Source]:
-    """The source of a connection with its secrets resolved, until the context ends."""
-    where = f"source '{connection.connector.name}' of connection '{connection.name}'"
-    config = resolve_secrets(connection.source_config, os.environ, where=where)
-    return connection.connector.open(config, SystemClock())
 
 
 def main() -> None:

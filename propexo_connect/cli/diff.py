@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from propexo_connect.cli.names import Folder, Name, connection_named, destination_of, plan_named
+from propexo_connect.cli.opening import Folder, Name, connection_named, destination_of, plan_named
 from propexo_connect.destinations.base import Session
 from propexo_connect.history import changes
 from propexo_connect.history.key import key_values

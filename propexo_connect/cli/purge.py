@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from propexo_connect.cli.names import Folder, Name, connection_named, destination_of
+from propexo_connect.cli.opening import Folder, Name, connection_named, destination_of
 from propexo_connect.destinations.base import Destination
 from propexo_connect.model.clock import SystemClock
 from propexo_connect.model.purge import Purge, PurgeRequest

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -23,12 +24,13 @@ from propexo_connect.connection.scalars import (
     Type,
     Zone,
 )
-from propexo_connect.model.duration import Duration, DurationOrNever, Size, fault
+from propexo_connect.model.duration import Duration, DurationOrNever, Size, duration_text, fault
 from propexo_connect.model.stream import Axis, Drift, Meaning, Mode
 
 NAME_PATTERN = r"[a-z][a-z0-9_]{0,62}"
 EVERY_STREAM = "*"
 
+_SHORTEST_SWEEP = timedelta(hours=12)
 _KINDS = ("cron", "every", "weekly")
 
 
@@ -77,6 +79,10 @@ def _read_streams(value: object) -> object:
     if isinstance(value, dict):
         return {name: {} if written is None else written for name, written in value.items()}
     return value
+
+
+def _read_sweep(value: object) -> object:
+    return {"every": value} if isinstance(value, str | timedelta) else value
 
 
 class Written(BaseModel):
@@ -193,6 +199,30 @@ Absence = Annotated[
 ]
 
 
+class WrittenSweep(Written):
+    """How often all keys of a stream are read, to learn which records are still there."""
+
+    every: DurationOrNever = Field(
+        description="The longest time between two looks at the whole stream, full reads included; `never`."
+    )
+    spread: Span | None = Field(
+        None,
+        description="Over how long one sweep is divided, in shares four hours apart. Default: in one go.",
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.every is None:
+            if self.spread is not None:
+                raise fault("`spread` of a sweep that is never made", "`every`, or no `spread`")
+        elif self.every < _SHORTEST_SWEEP:
+            raise fault(f"a sweep every {duration_text(self.every)}", "12h or more", "Use `full_every`.")
+        elif self.spread is not None and not _SHORTEST_SWEEP <= self.spread < self.every:
+            found = f"a sweep every {duration_text(self.every)} spread over {duration_text(self.spread)}"
+            raise fault(found, "a `spread` of at least 12h, and shorter than `every`")
+        return self
+
+
 class StreamDefaults(Written):
     """What may be said for all streams of a connection and again for one of them."""
 
@@ -232,6 +262,11 @@ class StreamDefaults(Written):
     )
     allow_empty: bool | None = Field(
         None, description="Whether an empty read of a stream that had records is believed. Default: false."
+    )
+    sweep: Annotated[WrittenSweep, BeforeValidator(_read_sweep)] | None = Field(
+        None,
+        description="How often all keys are read to learn what is still there: `30d`, or "
+        "`{every: 30d, spread: 3d}`. Default: `never`.",
     )
 
 

@@ -22,7 +22,7 @@ from propexo_connect.connection.secret import NAME
 from propexo_connect.connection.systems import DESTINATION, SOURCE, Role
 from propexo_connect.connectors.catalogue import CONNECTORS
 from propexo_connect.destinations import DESTINATIONS
-from propexo_connect.model.duration import duration_text
+from propexo_connect.model.duration import DurationOrNever, duration_text
 from propexo_connect.model.event import EndpointKind, Event
 
 FILE_NAME = "connection.schema.json"
@@ -67,6 +67,11 @@ def json_schema(connectors: Connectors | None = None, destinations: DestinationK
         "description": stream["filter"]["description"],
         "anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/$defs/WrittenFilter"}],
     }
+    for holder in (properties, stream):
+        holder["sweep"] = {
+            "description": holder["sweep"]["description"],
+            "anyOf": [_SWEEP_WORD, {"$ref": "#/$defs/WrittenSweep"}],
+        }
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
@@ -143,6 +148,7 @@ def _one_or_more(schema: Schema) -> Schema:
 
 
 _SCHEDULE_WORD: list[Schema] = [{"const": "manual"}]
+_SWEEP_WORD: Schema = TypeAdapter(DurationOrNever).json_schema()
 _STREAM_NAMES: list[Schema] = [
     {"type": "string", "minLength": 1, "examples": ["*"]},
     {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},

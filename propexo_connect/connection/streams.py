@@ -32,6 +32,7 @@ from propexo_connect.model.stream import (
     Mode,
     Stream,
     StreamPlan,
+    SweepPolicy,
     Table,
 )
 
@@ -42,6 +43,7 @@ _NO_HISTORY = (
     "`history: true`",
     "Add it, or remove `history_for`.",
 )
+_SWEEP_REMEDY = "Give it a `key`, or leave `sweep` out: what cannot be recognised cannot be missed."
 
 Value = TypeVar("Value")
 
@@ -139,6 +141,7 @@ class Resolution:
             initial_window=_first(written.initial_window, self._written.initial_window, timedelta(days=30)),
             allow_empty=_first(written.allow_empty, self._written.allow_empty, False),
             absence=_policy(written.absence or self._written.absence),
+            sweep=self._sweep(stream, written, path),
         )
         self._check_reach(plan, written, path)
         return plan
@@ -164,6 +167,23 @@ class Resolution:
             remedy = "Give it a `key`, or write `history: false` for this stream."
             self._refuse(place, f"a history of the stream '{stream.name}', which has no key", "a key", remedy)
         return said
+
+    def _sweep(self, stream: Stream, written: WrittenStream, path: FieldPath) -> SweepPolicy | None:
+        said = written.sweep or self._written.sweep
+        if said is None or said.every is None:
+            return None
+        is_known = bool(stream.fields) or bool(stream.key)
+        if not stream.key and (stream.is_keyless or is_known):
+            if written.sweep is not None:
+                found = f"`sweep` for the stream '{stream.name}', which has no key"
+                self._refuse((*path, "sweep"), found, "a stream with a key", _SWEEP_REMEDY)
+            return None
+        if said.spread is not None and is_known and not (stream.resumable or stream.is_sliced):
+            self.warnings.append(
+                f"stream '{stream.name}' can neither be taken up again within a read nor be asked for ranges "
+                "of when records came or changed: its sweeps are not spread, each is read in one go"
+            )
+        return SweepPolicy(said.every, said.spread)
 
     def _with_types(self, stream: Stream, written: WrittenStream, path: FieldPath) -> Stream:
         types = dict(written.types or {})

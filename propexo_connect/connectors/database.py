@@ -147,6 +147,7 @@ class TableSource:
             key=relation.key,
             fields=relation.fields,
             table=(relation.schema, relation.name),
+            selects_fields=True,
         )
 
     def check(self, streams: Sequence[Stream]) -> Sequence[Access]:
@@ -276,6 +277,7 @@ class TableSource:
             cursor=cursor,
             filter=given,
             resumable=is_resumable,
+            selects_fields=True,
         )
 
     def _fitted_filter(self, stream: Stream, given: Filter, relation: Relation) -> Filter:

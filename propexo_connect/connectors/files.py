@@ -323,6 +323,7 @@ def _streams(config: FilesConfig) -> list[Stream]:
                 FILE_MODIFIED, meaning=Meaning.UPDATED, lag=config.lag, full_every=config.full_every
             ),
             resumable=True,
+            selects_fields=given.kind is Format.PARQUET,
         )
         for name, given in config.streams.items()
     ]

@@ -18,7 +18,7 @@ def stream_of_table(default_schema: str) -> Callable[[str], Stream | None]:
 
     def stream(name: str) -> Stream | None:
         table = parse_name(name, default_schema)
-        return None if table is None else Stream(name, table=table)
+        return None if table is None else Stream(name, table=table, selects_fields=True)
 
     return stream
 

@@ -41,12 +41,15 @@ CHANGED = "UpdateDate"
 UPDATED = Between(CHANGED, into="filters", join=";", terms=(f"{CHANGED},gte,{{start}}", f"{CHANGED},lte,{{end}}"),
                   margin=timedelta(days=1))  # fmt: skip
 
+NARROW = {"fields": "{narrow}"}
+"""Without it all fields come, also those that nobody has declared."""
+
 
 def listed(
     name: str, path: str, key: str, description: str, params: dict[str, str] | None = None
 ) -> ApiStream:
     """A resource, as all are: with a date of change."""
-    return ApiStream(name, path, key, description, cursor=CHANGED, filter=UPDATED, params=params or {})
+    return ApiStream(name, path, key, description, cursor=CHANGED, filter=UPDATED, params=params or NARROW)
 
 
 # An embed comes only when `fields` names it, too; then nothing else comes that is not named.

@@ -28,6 +28,7 @@ class Step:
     Args:
         layout: the table's columns once this step is stored; the destination adds and widens what differs.
             While it `is_ready` not, there is no record to store and no table to make, only the ledger row.
+            Of a sweep: the columns of the key alone.
         changes: what differs, in words for the ledger.
         records: columns as `layout` names them, then `_propexo_hash` (text, 32 hex digits),
             `_propexo_read_at` (timestamp, UTC), `_propexo_meta` (JSON text or null).

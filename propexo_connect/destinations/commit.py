@@ -5,6 +5,8 @@
 
 The caller opens the transaction before and ends it after; whatever is raised here must roll it back.
 
+A sweep's step brings keys: stage → verdicts → `last_seen`, and nothing between (`sighting.py`).
+
 Counts. `new` and `changed` are the rows that the statements wrote, `unchanged` and `superseded` come from
 the verdicts, `read` from the step, and the equation between them is proven before the commit.
 """
@@ -19,7 +21,9 @@ from propexo_connect.destinations.dialect import Link
 from propexo_connect.destinations.hash_key import HashKey
 from propexo_connect.destinations.identifiers import listed
 from propexo_connect.destinations.ledger_row import part_rows, row_of
+from propexo_connect.destinations.recall import stored_layout
 from propexo_connect.destinations.schema import refuse_wide, store_changes
+from propexo_connect.destinations.sighting import sight_keys
 from propexo_connect.destinations.state import (
     HOLD_FENCE,
     INSERT_WINDOW,
@@ -41,7 +45,7 @@ from propexo_connect.destinations.writing import (
 )
 from propexo_connect.model.counts import Counts
 from propexo_connect.model.errors import Defect, DestinationBusy, Fenced, NoKey
-from propexo_connect.model.ledger import Window
+from propexo_connect.model.ledger import Reading, Window
 from propexo_connect.model.stream import Mode
 
 _PARTS_A_STATEMENT = 500
@@ -82,8 +86,11 @@ def store(
     if window.parts:
         _write_parts(link, window)
         failpoint("parts written")
-    if step.layout.is_ready:
-        refresh_views(link, replace(step, window=window), failpoint)
+    # A sweep's step has the key alone, and the views show all columns.
+    is_sweep = window.reading is Reading.SWEEP
+    layout = stored_layout(link, step.plan) if is_sweep else step.layout
+    if layout is not None and layout.is_ready:
+        refresh_views(link, replace(step, window=window, layout=layout), failpoint)
     _hold_fence(link, step, purges)
     failpoint("fence held")
     return window
@@ -133,7 +140,10 @@ def _refuse_unfit(link: Link, step: Step) -> None:
     plan = step.plan
     if plan.mode is Mode.MERGE and not step.layout.key:
         raise NoKey("records without a key cannot be merged", where=plan.where, remedy="Use the mode append.")
-    if plan.mode is Mode.OVERWRITE and not step.window.request.is_whole:
+    is_sweep = step.window.reading is Reading.SWEEP
+    if is_sweep and not step.layout.key:
+        raise NoKey("records without a key cannot be swept", where=plan.where, remedy="Write sweep: never.")
+    if plan.mode is Mode.OVERWRITE and not is_sweep and not step.window.request.is_whole:
         raise Defect("a read of a part would take the whole table's place", where=plan.where)
     if not step.layout.is_ready:
         if step.records.num_rows:
@@ -147,6 +157,8 @@ def _refuse_unfit(link: Link, step: Step) -> None:
 
 def _store_records(link: Link, step: Step, failpoint: Failpoint) -> tuple[Counts, int]:
     """The table as the step leaves it; the counts, and how many records were put aside."""
+    if step.window.reading is Reading.SWEEP:
+        return sight_keys(link, step, failpoint), 0
     records = conform(step.records, schema_of(step.layout), step.plan.where)
     repeated = 0
     if not step.layout.key:

@@ -43,6 +43,7 @@ FAILPOINTS = (
     "changed updated",
     "new inserted",
     "seen stamped",
+    "sighted stamped",
     "gathered table dropped",
     "index made",
     "changes stored",

@@ -180,6 +180,16 @@ select j.{quote("row")}, j.place, j.verdict, j.moves, {read_at}, {listed(_SIGHTS
 ) j order by j.place"""
 
 
+def sight(merge: Merge, *, is_ranged: bool = False) -> str:
+    """Fill the verdicts by keys alone: unchanged where there is a row, else new; parameters as of `judge`."""
+    return f"""
+insert into {merge.verdicts} ({listed(("row", "place", "verdict", "moves"))})
+select s.{quote(ROW)}, t.place, case when t.place is null then {NEW} else {UNCHANGED} end,
+  t.{LAST_SEEN} < cast($1 as timestamptz)
+from {_by_key(merge)} s left join {_known(merge, is_ranged=is_ranged)} t on {_same(merge, "t", "s")}
+order by t.place"""
+
+
 def judge_all_new(merge: Merge) -> str:
     """Fill the verdicts where the table is known to be empty; takes no parameters."""
     return f"""
@@ -266,6 +276,17 @@ def stamp_seen(merge: Merge) -> str:
 update {merge.table} as t set {LAST_SEEN} = cast($1 as timestamptz), {quote(READ_AT)} = v.read_at
 from {merge.verdicts} v
 where v.moves and v.verdict in ({UNCHANGED}, {OLDER}) and t.{merge.dialect.address} = v.place"""
+
+
+def stamp_sighted(merge: Merge) -> str:
+    """Move `last_seen` of what was sighted, and nothing else; `$1` is the start of the sync.
+
+    Not the time of the read either: it says as of when the content is known, and a sweep brings none. Else a
+    change that was read before the sweep and is stored after it would be taken for the older one.
+    """
+    return f"""
+update {merge.table} as t set {LAST_SEEN} = cast($1 as timestamptz)
+from {merge.verdicts} v where v.moves and t.{merge.dialect.address} = v.place"""
 
 
 def delete_gone(merge: Merge) -> str:

@@ -23,6 +23,7 @@ from propexo_connect.destinations.state import (
     REJECTED_RECORDS,
     SCHEMA,
     STREAMS,
+    SWEEP_SHARES,
     TAKE_FENCES,
     UNFINISHED,
     WINDOWS,
@@ -33,7 +34,7 @@ from propexo_connect.destinations.state import (
 from propexo_connect.model.absence import AbsenceFacts, Verdict
 from propexo_connect.model.field import FieldType
 from propexo_connect.model.layout import Column, Layout
-from propexo_connect.model.ledger import Progress, Window
+from propexo_connect.model.ledger import Progress, Reading, Sweeps, SweepShare, Window
 from propexo_connect.model.stream import Axis, Mode, StreamPlan, Table
 from propexo_connect.model.tile import Tile, faults
 
@@ -150,6 +151,7 @@ def _progress(link: Link, plans: Sequence[StreamPlan], lane: str) -> dict[str, P
     positions: dict[str, str] = {}
     if carrying:
         positions = dict(link.rows(LAST_POSITIONS, (plans[0].connection, carrying, lane)))  # pyright: ignore[reportArgumentType]
+    sweeps = _sweeps(link, plans) if lane == Reading.SWEEP.lane else {}
     found: dict[str, Progress] = {}
     for is_integer in (False, True):
         marks: dict[str, tuple[Any, ...]] = {}
@@ -176,8 +178,23 @@ def _progress(link: Link, plans: Sequence[StreamPlan], lane: str) -> dict[str, P
                 last,
                 positions.get(plan.stream.name),
                 is_synced,
+                sweeps.get(plan.stream.name, Sweeps()),
             )
     return found
+
+
+def _sweeps(link: Link, plans: Sequence[StreamPlan]) -> dict[str, Sweeps]:
+    """The sweeps of the streams that are swept, by name."""
+    of_streams = (plans[0].connection, [plan.stream.name for plan in plans])
+    shares: dict[str, list[SweepShare]] = {}
+    for stream, started_at, read_started_at, is_from_start, reached, is_to_end, pages in link.rows(
+        SWEEP_SHARES, of_streams
+    ):
+        share = SweepShare(
+            instant(started_at), instant(read_started_at), is_from_start, instant(reached), is_to_end, pages
+        )
+        shares.setdefault(stream, []).append(share)
+    return {stream: Sweeps.of(found) for stream, found in shares.items()}
 
 
 def _is_integer(plan: StreamPlan) -> bool:

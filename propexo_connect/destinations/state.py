@@ -479,6 +479,20 @@ UNFINISHED = (
 )
 """The latest part of each stream that never came to its end."""
 
+SWEEP_SHARES = f"""
+select stream, min(started_at), read_started_at,
+  bool_and(tile_start is null and tile_start_value is null), max(tile_end) filter (where is_complete),
+  bool_or(is_complete
+    and (tile_end >= started_at or (covered_end is null and covered_end_value is null))),
+  cast(sum(page_count) as bigint)
+from {WINDOWS.sql} where {OF_STREAMS} and lane = 'sweep'
+group by stream, sync_id, read_started_at order by stream, min(number)
+"""
+"""What each sync has swept of each stream, the oldest first.
+
+A tile up to the present has reached the stream's end, and so has a whole read, however old its tile is.
+"""
+
 LAST_POSITIONS = (
     f"select w.stream, w.position from {WINDOWS.sql} w "
     f"where w.connection = $1 and w.stream = any(cast($2 as text[])) and w.lane = $3 "

@@ -5,7 +5,7 @@ and whole records only where they are new or changed; where a destination reads 
 they are staged once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -193,16 +193,22 @@ def judge_stage(writing: Writing, merge: Merge, count: int, span: tuple[Any, Any
     Args:
         span: the lowest and the highest value that staged keys begin with, None where it is not known.
     """
+    if writing.is_fresh:
+        return reach_verdicts(writing, merge, count, sql.judge_all_new(merge), (), is_indexed=False)
+    judging = sql.judge(merge, is_ranged=span is not None)
+    parameters = (writing.step.window.started_at, *(span or ()))
+    return reach_verdicts(writing, merge, count, judging, parameters, is_indexed=not merge.keeps_versions)
+
+
+def reach_verdicts(
+    writing: Writing, merge: Merge, count: int, judging: str, parameters: Sequence[Any], *, is_indexed: bool
+) -> Verdicts:
+    """Execute the statement that judges, and count its verdicts, which are as many as was staged."""
     link = writing.link
     for statement in sql.scratch_verdicts(link.dialect):
         link.run(statement)
     writing.failpoint("verdicts made")
-    if writing.is_fresh:
-        link.judge(sql.judge_all_new(merge), (), is_indexed=False)
-    else:
-        parameters = (writing.step.window.started_at, *(span or ()))
-        judging = sql.judge(merge, is_ranged=span is not None)
-        link.judge(judging, parameters, is_indexed=not merge.keeps_versions)
+    link.judge(judging, parameters, is_indexed=is_indexed)
     writing.failpoint("verdicts reached")
     found = {verdict: (number, moving) for verdict, number, moving in link.rows(sql.count_verdicts(merge))}
     none = (0, 0)

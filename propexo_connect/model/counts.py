@@ -7,7 +7,11 @@ from propexo_connect.model.errors import Defect
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of the records that were read."""
+    """What became of the records that were read.
+
+    Of a sweep, which brings no content: `unchanged` were found in the table, and `superseded` were not there:
+    to bring them is the recurring sync's business.
+    """
 
     read: int = 0
     new: int = 0

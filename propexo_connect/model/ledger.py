@@ -1,6 +1,7 @@
 """Rows of the ledger: what was read, proven in the same transaction as the records (SEMANTICS §3)."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -111,6 +112,73 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepShare:
+    """What one sync has swept of a stream, as the ledger has it.
+
+    Args:
+        read_started_at: when the read began; one that was taken up again keeps the older time.
+        is_from_start: whether the read began where the stream begins.
+        reached: end of the last slice that was read to its end, None where there is none.
+        is_to_end: whether the stream's end was reached.
+    """
+
+    started_at: datetime
+    read_started_at: datetime
+    is_from_start: bool
+    reached: datetime | None
+    is_to_end: bool
+    page_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One sweep of a whole stream, in one share or in many.
+
+    Args:
+        started_at: start of the sync that read the first share.
+        share_at: start of the sync that read the latest.
+        reached: up to where slices were read to their end, None before the first.
+    """
+
+    started_at: datetime
+    read_started_at: datetime
+    share_at: datetime
+    reached: datetime | None = None
+    page_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeps:
+    """What the ledger tells of a stream's sweeps: the latest that came to its end, and the one under way."""
+
+    last: Round | None = None
+    under_way: Round | None = None
+
+    @classmethod
+    def of(cls, shares: Iterable[SweepShare]) -> "Sweeps":
+        """The rounds that shares make, the oldest first.
+
+        A share from the start begins a round, unless its read is the one under way; others carry it on.
+        """
+        last: Round | None = None
+        now: Round | None = None
+        for share in shares:
+            if share.is_from_start and (now is None or now.read_started_at != share.read_started_at):
+                now = Round(share.started_at, share.read_started_at, share.started_at)
+            elif now is None:
+                continue  # a slice that was stored after its round had come to its end
+            now = replace(
+                now,
+                share_at=share.started_at,
+                reached=share.reached or now.reached,
+                page_count=now.page_count + share.page_count,
+            )
+            if share.is_to_end:
+                last, now = now, None
+        return cls(last, now)
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """Where a stream stands, as read from the ledger.
 
@@ -122,6 +190,7 @@ class Progress:
         unfinished: the latest part of a tile that never came to its end, None when there is none.
         position: where the latest complete tile ended, for sources that carry on from there.
         is_synced: whether a recurring or full sync has ever come to its end.
+        sweeps: its sweeps; told on their own lane only.
     """
 
     watermark: datetime | int | None = None
@@ -131,3 +200,4 @@ class Progress:
     unfinished: Window | None = None
     position: str | None = None
     is_synced: bool = False
+    sweeps: Sweeps = Sweeps()

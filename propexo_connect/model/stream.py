@@ -101,6 +101,8 @@ class Stream:
         resumable: whether a position of an earlier read may be taken up again.
         carries_on: whether each sync goes on from the position where the one before it ended, because the
             source itself tells by it what is new. Without a position everything is read.
+        selects_fields: whether the source sends only the fields that it is asked for, so that keys alone
+            come at less cost than whole records.
         unconfirmed: facts of the vendor that rest on memory or forums.
     """
 
@@ -115,11 +117,31 @@ class Stream:
     parent: str | None = None
     resumable: bool = False
     carries_on: bool = False
+    selects_fields: bool = False
     unconfirmed: tuple[str, ...] = ()
     is_keyless: bool = False
     """Whether it is certain that there is no key, although the fields are not known beforehand."""
     table: tuple[str, ...] = ()
     """The place of the records in a source that has places: schema and table, or a folder."""
+
+    @property
+    def is_sliced(self) -> bool:
+        """Whether a read of the whole can be divided into ranges of the filter's field.
+
+        Not where it can be taken up again anyway, nor through parents: each range would ask all of them. Nor
+        where one request spans so much at the most: the range back to the beginning would be thousands.
+        """
+        given = self.filter
+        return (
+            given is not None
+            and not self.resumable
+            and self.parent is None
+            and given.axis is Axis.INSTANT
+            and given.meaning is not Meaning.BUSINESS
+            and given.lower
+            and given.upper
+            and given.widest is None
+        )
 
     def declarations(self) -> tuple[FilterDeclaration, ...]:
         """Every filter that a windowed read of the stream passes through."""
@@ -157,6 +179,19 @@ class AbsencePolicy:
     unseen_for: timedelta | None = timedelta(days=30)
     is_default: bool = True
     guard_share: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPolicy:
+    """How often all keys of a stream are read, to learn what is still there (SEMANTICS §1).
+
+    Args:
+        every: the longest time between two looks at the whole; a full read is as good as a sweep.
+        spread: over how long one sweep is divided, None to read it in one go.
+    """
+
+    every: timedelta
+    spread: timedelta | None = None
 
 
 class Mode(StrEnum):
@@ -220,6 +255,7 @@ class StreamPlan:
     allow_empty: bool = False
     absence: AbsencePolicy = AbsencePolicy()
     subscriptions: tuple[Subscription, ...] = ()
+    sweep: SweepPolicy | None = None
 
     @property
     def where(self) -> str:

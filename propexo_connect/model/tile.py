@@ -60,8 +60,8 @@ def widen(tile: Tile, given: Filter) -> Request:
     """What to ask so that no record of the tile is missed.
 
     `start − lookback` is floored and `end` is ceiled to the filter's resolution in its own zone.
-    Near a change of the zone's offset both bounds move outwards by the size of the change, because
-    a local time is ambiguous or missing there. A bound that the source does not take becomes None.
+    Near a change of the zone's offset both bounds move outwards by the size of the change, in whole grains,
+    because a local time is ambiguous or missing there. A bound that the source does not take becomes None.
     """
     if given.axis is Axis.INTEGER:
         start = None if tile.start is None else int(tile.start) - given.lookback_values  # type: ignore[arg-type]
@@ -70,10 +70,10 @@ def widen(tile: Tile, given: Filter) -> Request:
     start = end = None
     if given.lower and isinstance(tile.start, datetime):
         start = floor_to(tile.start - given.lookback, given.resolution, zone)
-        start -= _offset_change_near(start, zone)
+        start -= _offset_change_near(start, zone, given.resolution)
     if given.upper and isinstance(tile.end, datetime):
         end = ceil_to(tile.end, given.resolution, zone)
-        end += _offset_change_near(end, zone)
+        end += _offset_change_near(end, zone, given.resolution)
     return Request(start, end, given.zone, given.resolution)
 
 
@@ -113,10 +113,12 @@ def ceil_to(instant: datetime, resolution: timedelta, zone: ZoneInfo) -> datetim
     return max(ceiled.replace(tzinfo=zone, fold=1).astimezone(UTC), instant.astimezone(UTC))
 
 
-def _offset_change_near(instant: datetime, zone: ZoneInfo) -> timedelta:
+def _offset_change_near(instant: datetime, zone: ZoneInfo, resolution: timedelta) -> timedelta:
+    """By how much the offset changes, ceiled to the resolution: less than a grain would not be written."""
     before = (instant - _NEAR_TRANSITION).astimezone(zone).utcoffset()
     after = (instant + _NEAR_TRANSITION).astimezone(zone).utcoffset()
-    return abs((after or timedelta(0)) - (before or timedelta(0)))
+    change = abs((after or timedelta(0)) - (before or timedelta(0)))
+    return -(-change // resolution) * resolution
 
 
 def cut(tile: Tile, widest: timedelta | None) -> Iterator[Tile]:

@@ -40,7 +40,7 @@ from propexo_connect.orchestration.failure import (
 )
 from propexo_connect.orchestration.io_managers import DestinationIOManager, file_pool, io_manager
 from propexo_connect.orchestration.jobs import connection_jobs
-from propexo_connect.orchestration.metadata import absence_metadata, result_metadata
+from propexo_connect.orchestration.metadata import absence_metadata, result_metadata, sweep_metadata
 from propexo_connect.orchestration.naming import CONNECTION_TAG, op_name, slug
 from propexo_connect.orchestration.order import SyncConfig
 from propexo_connect.orchestration.purge import purge_job
@@ -48,6 +48,7 @@ from propexo_connect.orchestration.resources import SourceResource
 from propexo_connect.orchestration.schedules import connection_schedules
 from propexo_connect.orchestration.specs import StreamAsset, Translate, source_spec, stream_assets
 from propexo_connect.sync.result import StreamResult, SyncOrder
+from propexo_connect.sync.sweep import sweep_due_at
 
 EXECUTOR = dg.in_process_executor
 """On every Definitions, so that runs without a job of their own do not fall back to a process a step."""
@@ -55,7 +56,7 @@ EXECUTOR = dg.in_process_executor
 _JUDGED_ALWAYS = 500_000
 _JUDGED_EACH = 24
 
-Event = dg.MaterializeResult[Any] | dg.AssetCheckResult
+Event = dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetObservation
 """What a sync tells Dagster."""
 
 _RESUMED = "dagster/is_resume_retry"
@@ -172,10 +173,11 @@ class _Sync:
                 self._context.log.info,
             )
             opened.enter_context(closing(ended))
+            is_sweep = order.reading is Reading.SWEEP
             for result in parents_first(ended, frozenset(self._todo)):
                 results.append(result)
                 if result.error is None:
-                    yield self._materialized(result, session)
+                    yield (self._swept if is_sweep else self._materialized)(result, session)
                 else:
                     self._context.log.error(f"{result.plan.stream.name}: {result.error}")
 
@@ -221,6 +223,25 @@ class _Sync:
             metadata=metadata,
             check_results=self._asked_for(answers),
         )
+
+    def _swept(self, result: StreamResult, session: Session) -> dg.AssetObservation:
+        """A sweep observes its asset: it changed nothing that a materialization would report."""
+        due_at = None
+        if result.plan.sweep is not None:
+            due_at = self._next_sweep_at(result.plan, session)
+        return dg.AssetObservation(
+            asset_key=self._todo[result.plan.stream.name].key,
+            metadata=sweep_metadata(result, self._context.run.run_id, due_at),
+        )
+
+    def _next_sweep_at(self, plan: StreamPlan, session: Session) -> datetime | None:
+        """When the next sweep, or share of one, is due; None also where the ledger could not be asked."""
+        try:
+            standing = session.standings([plan], Reading.SWEEP.lane)[plan.stream.name]
+        except ConnectError as error:
+            self._context.log.warning(f"{plan.stream.name}: the ledger could not be asked: {error}")
+            return None
+        return sweep_due_at(plan, standing.progress)
 
     def _stored_checks(self, stream: StreamAsset, session: Session) -> list[dg.AssetCheckResult]:
         """The checks of a stream that is not to be synced, from what is stored."""

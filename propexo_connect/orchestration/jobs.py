@@ -1,4 +1,4 @@
-"""The jobs of a connection: its sync, and its backsync with a month to go back to."""
+"""The jobs of a connection: its sync, its backsync with a month to go back to, and its sweep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,20 +18,30 @@ FIRST_MONTH = "2015-01-01"
 AFTER_SYNCS = "-1"
 """The priority of backsyncs: what keeps data current goes first while both wait."""
 
+AFTER_BACKSYNCS = "-2"
+"""The priority of sweeps, which bring no content."""
+
+SWEPT = "swept"
+"""Under this label a sweep job names its assets."""
+
 Job = UnresolvedAssetJobDefinition
 
 
 @dataclass(frozen=True)
 class ConnectionJobs:
-    """The jobs of one connection; `backsync` is None when no stream can be asked for a range of time."""
+    """The jobs of one connection.
+
+    `backsync` is None when no stream can be asked for a range of time, `sweep` when none has a sweep.
+    """
 
     sync: Job
-    backsync: Job | None
+    backsync: Job | None = None
+    sweep: Job | None = None
 
     @property
     def all(self) -> list[Job]:
-        """Both, or the one there is."""
-        return [self.sync] if self.backsync is None else [self.sync, self.backsync]
+        """Those there are."""
+        return [job for job in (self.sync, self.backsync, self.sweep) if job is not None]
 
 
 def sync_job_name(connection: str) -> str:
@@ -39,12 +49,16 @@ def sync_job_name(connection: str) -> str:
     return f"{slug(connection)}_sync"
 
 
+def sweep_job_name(connection: str) -> str:
+    """The name of the job that learns what is still there."""
+    return f"{slug(connection)}_sweep"
+
+
 def connection_jobs(connection: Connection, streams: Sequence[StreamAsset]) -> ConnectionJobs:
     """The jobs over a connection's streams.
 
     A failed run is started again by Dagster for the streams only that did not finish.
     """
-    ranged = [stream for stream in streams if _has_history(stream.plan)]
     name = slug(connection.name)
     sync = dg.define_asset_job(
         sync_job_name(connection.name),
@@ -52,9 +66,18 @@ def connection_jobs(connection: Connection, streams: Sequence[StreamAsset]) -> C
         description=f"Brings the streams of {connection.name} up to date ({connection.schedule.text}).",
         tags=_tags(connection, name),
     )
-    if not ranged:
-        return ConnectionJobs(sync, None)
-    backsync = dg.define_asset_job(
+    ranged = [stream for stream in streams if _has_history(stream.plan)]
+    swept = [stream for stream in streams if stream.plan.sweep is not None]
+    return ConnectionJobs(
+        sync,
+        _backsync_job(connection, ranged) if ranged else None,
+        _sweep_job(connection, swept) if swept else None,
+    )
+
+
+def _backsync_job(connection: Connection, ranged: Sequence[StreamAsset]) -> Job:
+    name = slug(connection.name)
+    return dg.define_asset_job(
         f"{name}_backsync",
         selection=dg.AssetSelection.assets(*(stream.key for stream in ranged)),
         description=f"Fills history of {connection.name} back to the first day of a month, newest first. "
@@ -63,7 +86,21 @@ def connection_jobs(connection: Connection, streams: Sequence[StreamAsset]) -> C
         # A tag value of its own: a long backsync must not keep syncs waiting.
         tags={**_tags(connection, f"{name}/backsync"), "dagster/priority": AFTER_SYNCS},
     )
-    return ConnectionJobs(sync, backsync)
+
+
+def _sweep_job(connection: Connection, swept: Sequence[StreamAsset]) -> Job:
+    """Without the checks, which prove what recurring syncs brought."""
+    name = slug(connection.name)
+    keys = [stream.key for stream in swept]
+    return dg.define_asset_job(
+        sweep_job_name(connection.name),
+        selection=dg.AssetSelection.assets(*keys).without_checks(),
+        description=f"Reads the keys of {connection.name} to learn which records are still there: "
+        "of the streams whose sweep is due, and of a spread sweep its share.",
+        config={"ops": {op_name(connection.name): {"config": {"reading": "sweep", "paced": True}}}},
+        metadata={SWEPT: dg.MetadataValue.json([key.to_user_string() for key in keys])},
+        tags={**_tags(connection, f"{name}/sweep"), "dagster/priority": AFTER_BACKSYNCS},
+    )
 
 
 def _has_history(plan: StreamPlan) -> bool:

@@ -1,7 +1,7 @@
 """A folder of connections as one set of Dagster definitions."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -15,12 +15,13 @@ from propexo_connect.orchestration.broken import broken_asset
 from propexo_connect.orchestration.delivery import delivery_definitions
 from propexo_connect.orchestration.demo_assets import demo_definitions
 from propexo_connect.orchestration.file_drop import file_drop_sensor
-from propexo_connect.orchestration.jobs import Job, sync_job_name
+from propexo_connect.orchestration.jobs import Job, sweep_job_name, sync_job_name
 from propexo_connect.orchestration.naming import slugs
 from propexo_connect.orchestration.retention import retention_definitions
 from propexo_connect.orchestration.schedules import interval_sensor
 from propexo_connect.orchestration.sensors import changed_connections_sensor
 from propexo_connect.orchestration.specs import Translate
+from propexo_connect.orchestration.sweeps import sweep_sensor
 
 log = logging.getLogger("propexo_connect")
 
@@ -86,14 +87,17 @@ def definitions_of(
     names = slugs(problems)
     watching = dg.Definitions(
         assets=[broken_asset(names[name], "\n".join(reasons)) for name, reasons in problems.items()],
-        sensors=_sensors(built, _sync_jobs(built, parts), prefix),
+        sensors=_sensors(built, _jobs(built, parts, sync_job_name), prefix)
+        + _sweep_sensors(built, _jobs(built, parts, sweep_job_name), prefix),
         executor=EXECUTOR,
     )
     return dg.Definitions.merge(*parts, watching)
 
 
-def _sync_jobs(connections: Iterable[Connection], parts: Iterable[dg.Definitions]) -> list[Job]:
-    names = {sync_job_name(connection.name) for connection in connections}
+def _jobs(
+    connections: Iterable[Connection], parts: Iterable[dg.Definitions], name_of: Callable[[str], str]
+) -> list[Job]:
+    names = {name_of(connection.name) for connection in connections}
     jobs = [job for part in parts for job in part.jobs or ()]
     return [job for job in jobs if isinstance(job, Job) and job.name in names]
 
@@ -109,6 +113,13 @@ def _sensors(
         file_drop_sensor(connections, jobs, f"{prefix}file_drop"),
     )
     return [sensor for sensor in found if sensor is not None]
+
+
+def _sweep_sensors(
+    connections: Sequence[Connection], jobs: Sequence[Job], prefix: str
+) -> list[dg.SensorDefinition]:
+    found = sweep_sensor(connections, jobs, f"{prefix}due_sweeps")
+    return [] if found is None else [found]
 
 
 def _reason(error: Exception) -> str:

@@ -70,6 +70,34 @@ def absence_metadata(facts: AbsenceFacts | None) -> dict[str, Entry]:
     return entries
 
 
+NEXT_SWEEP_AT = "next_sweep_at"
+
+
+def sweep_metadata(result: StreamResult, sync_id: str, due_at: datetime | None) -> dict[str, Entry]:
+    """The metadata of one swept stream.
+
+    No label is one of a sync's: the lines of the two would run into each other.
+
+    Args:
+        due_at: when the next sweep, or the next share of this one, is due; None where there is no policy.
+    """
+    counts, windows = result.counts, result.windows
+    entries: dict[str, Entry] = {
+        "sweep_id": sync_id,
+        "swept_keys": counts.read,
+        "swept_keys_seen": counts.unchanged,
+        "swept_keys_unknown": counts.superseded,
+        "swept_keys_rejected": counts.rejected,
+        "sweep_tiles": sum(window.is_complete for window in windows),
+        "sweep_requests": sum(window.request_count for window in windows),
+        "sweep_bytes_read": sum(window.bytes_read for window in windows),
+        "sweep_duration_seconds": float(result.duration_s),
+    }
+    if due_at is not None:
+        entries[NEXT_SWEEP_AT] = dg.MetadataValue.timestamp(due_at)
+    return entries
+
+
 def column_schema(
     fields: Iterable[Field | Column], names: Mapping[str, str], key: Iterable[str]
 ) -> dg.TableSchema:

@@ -18,6 +18,7 @@ ReadingChoice = Enum(
         ("full", Reading.FULL),
         ("backsync", Reading.BACKSYNC),
         ("re-pull", Reading.REPULL),
+        ("sweep", Reading.SWEEP),
     ],
 )
 """The readings that a person may ask for, under the names that the ledger has for them."""
@@ -29,7 +30,8 @@ class SyncConfig(dg.Config):
     reading: ReadingChoice = Field(
         ReadingChoice.recurring,
         description="`recurring` goes on where the last sync ended, `full` reads everything, "
-        "`backsync` fills history back to `start`, `re-pull` reads `start` to `end` again.",
+        "`backsync` fills history back to `start`, `re-pull` reads `start` to `end` again, "
+        "`sweep` reads all keys to learn what is still there.",
     )
     start: str | None = Field(
         None,
@@ -40,6 +42,11 @@ class SyncConfig(dg.Config):
     force: bool = Field(
         False,
         description="On a re-pull: take the source's word for records that look older than what is stored.",
+    )
+
+    paced: bool = Field(
+        False,
+        description="On a sweep: only the streams whose sweep is due, and of a spread one only its share.",
     )
 
     def order(self, sync_id: str, plans: tuple[StreamPlan, ...]) -> SyncOrder:
@@ -61,7 +68,9 @@ class SyncConfig(dg.Config):
             raise ConfigurationError(f"`start` {self.start} is not before `end` {self.end}")
         if self.force and reading is not Reading.REPULL:
             raise ConfigurationError(f"`force` is for a re-pull, not for a {reading} sync")
-        return SyncOrder(sync_id, plans, reading, start, end, self.force)
+        if self.paced and reading is not Reading.SWEEP:
+            raise ConfigurationError(f"`paced` is for a sweep, not for a {reading} sync")
+        return SyncOrder(sync_id, plans, reading, start, end, self.force, self.paced)
 
 
 def _instant(name: str, text: str | None) -> datetime | None:

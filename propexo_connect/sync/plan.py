@@ -1,42 +1,18 @@
 """From the ledger and what a source can answer to what is read next (SEMANTICS §2); pure functions."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from propexo_connect.model.errors import ConfigurationError
 from propexo_connect.model.ledger import Progress, Reading
 from propexo_connect.model.stream import Axis, Filter, Mode, StreamPlan
-from propexo_connect.model.tile import EVERYTHING, WHOLE, Bound, Request, Stretch, Tile, covered, cut, widen
+from propexo_connect.model.tile import WHOLE, Bound, Request, Tile, cut
+from propexo_connect.sync.assignment import RESUMABLE_FOR, Assignment, asked
 from propexo_connect.sync.result import SyncOrder
+from propexo_connect.sync.sweep import sweep_assignments
 
 BACKSYNC_CHUNK = timedelta(days=30)
 """How much of the past one chunk of a backsync covers, where the connection does not say."""
-
-RESUMABLE_FOR = timedelta(days=1)
-"""A read that was broken off is taken up again for so long; later it starts anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """One tile to be read and proven, and what to ask for it.
-
-    Args:
-        covered: what the tile proves of the filter's field once it is read to its end.
-        position: where the source is to be taken up, None from the start; `part` counts on from there.
-        read_started_at, first_started_at: when the read that is taken up began, and the sync that began it;
-            None for a new one. is_skipping: that read had passed over a parent.
-    """
-
-    reading: Reading
-    tile: Tile
-    request: Request
-    covered: Stretch = EVERYTHING
-    part: int = 0
-    position: str | None = None
-    read_started_at: datetime | None = None
-    first_started_at: datetime | None = None
-    is_skipping: bool = False
 
 
 def assignments(
@@ -60,6 +36,8 @@ def assignments(
             return list(_backsync(plan, order, progress, step_span))
         case Reading.REPULL:
             return list(_repull(plan, order, step_span))
+        case Reading.SWEEP:
+            return list(sweep_assignments(plan, order, progress, started_at))
         case _:
             return list(_recurring(plan, order, progress, started_at, step_span, upper_bound))
 
@@ -96,11 +74,7 @@ def _recurring(
         yield Assignment(Reading.FULL, tile, WHOLE)
         return
     for step in cut(tile, _narrower(given.widest, step_span)):
-        yield _asked(Reading.RECURRING, step, given)
-
-
-def _asked(reading: Reading, tile: Tile, given: Filter) -> Assignment:
-    return Assignment(reading, tile, widen(tile, given), covered(tile, given))
+        yield asked(Reading.RECURRING, step, given)
 
 
 def _carries_on(plan: StreamPlan, order: SyncOrder, progress: Progress) -> bool:
@@ -151,7 +125,7 @@ def _backsync(
     while end > order.start:
         tile = Tile(max(order.start, end - chunk), end)
         for step in reversed(list(cut(tile, given.widest))):
-            yield _asked(Reading.BACKSYNC, step, given)
+            yield asked(Reading.BACKSYNC, step, given)
         end = max(order.start, end - chunk)
 
 
@@ -162,7 +136,7 @@ def _repull(plan: StreamPlan, order: SyncOrder, step_span: timedelta | None) -> 
             "a re-pull needs a start before its end", where=plan.where, expected="both as instants"
         )
     for step in cut(Tile(order.start, order.end), _narrower(given.widest, step_span)):
-        yield _asked(Reading.REPULL, step, given)
+        yield asked(Reading.REPULL, step, given)
 
 
 def _time_filter(plan: StreamPlan, reading: str) -> Filter:

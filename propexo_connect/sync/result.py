@@ -16,9 +16,10 @@ class SyncOrder:
     """One sync to be done.
 
     Args:
-        reading: recurring by default; full, backsync and re-pull on request.
+        reading: recurring by default; full, backsync, re-pull and sweep on request.
         start, end: bounds of a backsync (only `start`: how far back) or a re-pull (both).
         force: a re-pull takes the source's word for records that look older than what is stored.
+        paced: a sweep reads only streams whose sweep is due, and of a spread one no more than its share.
     """
 
     sync_id: str
@@ -27,6 +28,7 @@ class SyncOrder:
     start: datetime | None = None
     end: datetime | None = None
     force: bool = False
+    paced: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,17 @@ from propexo_connect.model.errors import (
     TerminalError,
 )
 from propexo_connect.model.layout import Change, Layout
-from propexo_connect.model.ledger import Part, Reading, Window
+from propexo_connect.model.ledger import Part, Progress, Reading, Window
 from propexo_connect.model.stream import Mode, StreamPlan, SyncSettings
 from propexo_connect.model.tile import Tile
+from propexo_connect.sync.assignment import Assignment
 from propexo_connect.sync.decode import Decoder, Piece
 from propexo_connect.sync.gather import Gathering, closing_all
 from propexo_connect.sync.history import shorten_history
-from propexo_connect.sync.plan import Assignment, assignments
+from propexo_connect.sync.plan import assignments
 from propexo_connect.sync.result import SyncOrder
 from propexo_connect.sync.stop import BranchStop
+from propexo_connect.sync.sweep import keys_only, sweep_due_at, swept_fields
 
 Start = tuple[int, Standing]
 """The number of the fence that a stream holds, and where it stands."""
@@ -86,6 +88,9 @@ class Attempt:
         self.plan = self._prepared()
         fence, standing = self.start or begin(self.session, [self.plan], self.order)[self.plan.stream.name]
         self.layout = standing.layout(self.plan)
+        if self.is_sweep and not self._has_rows():
+            self.log(f"{self.plan.stream.name}: nothing is stored yet, so there is nothing to sweep")
+            return
         todo = assignments(
             self.plan,
             self.order,
@@ -95,8 +100,7 @@ class Attempt:
             lambda: self.source.upper_bound(self.plan.stream),
         )
         if not todo:
-            end = standing.progress.watermark
-            self.log(f"{self.plan.stream.name}: nothing to read, the last tile ends at {end}")
+            self.log(f"{self.plan.stream.name}: {self._idle(standing.progress)}")
         self.is_first = not standing.progress.is_synced
         self.is_first_full = not self.is_first and standing.progress.last_full_at is None
         for assignment in todo:
@@ -120,9 +124,30 @@ class Attempt:
                 self._read(anew, fence, is_last=is_last)
         shorten_history(self.session, self.plan, self.order.sync_id, self.started_at, self.log)
 
+    @property
+    def is_sweep(self) -> bool:
+        """Whether records are only sighted."""
+        return self.order.reading is Reading.SWEEP
+
+    def _has_rows(self) -> bool:
+        return self.layout is not None and self.layout.is_ready
+
+    def _idle(self, progress: Progress) -> str:
+        """Why there is nothing to be read."""
+        if self.is_sweep:
+            due_at = sweep_due_at(self.plan, progress)
+            return "no sweep is asked for" if due_at is None else f"the next sweep is due at {due_at}"
+        return f"nothing to read, the last tile ends at {progress.watermark}"
+
     def _prepared(self) -> StreamPlan:
         plan = replace(self.plan, stream=self.source.prepare(self.plan.stream))
         self._touch()
+        if self.is_sweep and not plan.stream.key:
+            raise NoKey(
+                "the records have no key, so a sweep cannot tell which of them is still there",
+                where=plan.where,
+                remedy="Name the fields that identify a record with `key: […]`, or write `sweep: never`.",
+            )
         if plan.mode is Mode.MERGE and not plan.stream.key:
             raise NoKey(
                 "the records have no key, so they cannot be merged",
@@ -145,6 +170,13 @@ class Attempt:
         """Commit one tile. With `is_last` there is nothing more to read of the stream behind it."""
         stream = self.plan.stream
         self.log(f"{stream.name}: {_said(assignment)}")
+        if (
+            self.order.paced
+            and assignment.request.is_whole
+            and not stream.resumable
+            and _is_spread(self.plan)
+        ):
+            self.log(f"{stream.name}: it can neither be taken up again nor asked for ranges: swept in one go")
         read_started_at = assignment.read_started_at or self.clock.now()
         self.reached = assignment.position
         meter = Meter()
@@ -182,7 +214,8 @@ class Attempt:
             finished_at=self.started_at,
         )
         failed: list[Part] = []
-        steps = read_ahead(lambda: self._steps(pages, failed, stop), stop, cancel=stop.set)
+        limit = assignment.page_limit
+        steps = read_ahead(lambda: self._steps(pages, failed, stop, limit), stop, cancel=stop.set)
         try:
             with closing(steps):
                 for pieces, parts, is_end in steps:
@@ -196,7 +229,7 @@ class Attempt:
             raise _partly(failed)
 
     def _steps(
-        self, pages: Iterator[Page], failed: list[Part], stop: threading.Event
+        self, pages: Iterator[Page], failed: list[Part], stop: threading.Event, limit: int | None
     ) -> Iterator[tuple[list[Piece], list[Part], bool]]:
         """The pages as steps, the parents that each ends with, and whether it is the last.
 
@@ -204,32 +237,45 @@ class Attempt:
 
         Args:
             failed: takes the parents that could not be read to their end.
+            limit: after so many pages it ends, as soon as the source can be taken up again there.
         """
         parts: list[Part] = []
-        with closing(Gathering(self.decoder, self.plan, self.settings.step_bytes)) as step:
+        with closing(Gathering(self.decoder, self._decoded_by()[0], self.settings.step_bytes)) as step:
             try:
-                for page in pages:
+                for count, page in enumerate(pages, 1):
                     self._touch()
-                    step.add(page, self.layout)
+                    step.add(page, self._decoded_by()[1])
                     if page.part is not None:
                         parts.append(page.part)
                         failed += [page.part] if page.part.has_failed else []
-                    if step.is_full:
-                        yield step.take(self.layout), parts, False
+                    is_share = limit is not None and count >= limit and page.position is not None
+                    if step.is_full or is_share:
+                        yield step.take(self._decoded_by()[1]), parts, False
                         parts = []
+                    if is_share:
+                        return
             except ConnectError:
                 if parts and not stop.is_set():  # whole parents need not be read again
-                    yield step.take(self.layout), parts, False
+                    yield step.take(self._decoded_by()[1]), parts, False
                 raise
-            yield step.take(self.layout), parts, True
+            yield step.take(self._decoded_by()[1]), parts, True
+
+    def _decoded_by(self) -> tuple[StreamPlan, Layout | None]:
+        """The plan and the layout by which records become columns: their keys alone in a sweep."""
+        if self.is_sweep and self.layout is not None:
+            return keys_only(self.plan, self.layout)
+        return self.plan, self.layout
 
     def _done_parts(self, tile: Tile) -> frozenset[str]:
         """The parents that need not be read again; all must, where the read takes the table's place."""
-        return frozenset(() if self.plan.mode is Mode.OVERWRITE else self.done.get(tile, ()))
+        takes_place = self.plan.mode is Mode.OVERWRITE and not self.is_sweep
+        return frozenset(() if takes_place else self.done.get(tile, ()))
 
     def _wanted(self) -> frozenset[str] | None:
         """The fields to ask for, None for all."""
         plan, stream = self.plan, self.plan.stream
+        if self.is_sweep:
+            return swept_fields(stream)
         known = {field.name for field in stream.fields}
         if plan.selected is None:
             # What a stream with unknown fields serves beyond is left out when it is decoded.
@@ -242,11 +288,11 @@ class Attempt:
         Args:
             parts: the parents whose last page the step holds.
         """
-        decoded = self.decoder.decode(pieces, self.plan, self.layout)
+        decoded = self.decoder.decode(pieces, *self._decoded_by())
         self._touch()
         is_resumable = self.plan.stream.resumable and not window.is_complete
         position = pieces[-1].spool.position if is_resumable else None
-        if self.plan.stream.carries_on:
+        if self.plan.stream.carries_on and not self.is_sweep:
             position = self.reached = pieces[-1].spool.position or self.reached
         cost = meter.take()
         self.waited_s += cost.waited_s
@@ -285,6 +331,9 @@ class Attempt:
         self.changes.extend(decoded.changes)
         self.layout = decoded.layout
         return replace(window, part=window.part + 1, is_skipping=row.is_skipping)
+        if not self.is_sweep:
+            self.layout = decoded.layout
+        return replace(window, part=window.part + 1)
 
     def _note(self, line: str) -> None:
         self._touch()
@@ -302,6 +351,10 @@ def _partly(failed: list[Part]) -> ConnectError:
     if any(part.is_passing for part in failed):
         return PartlyRead(found, remedy=remedy)
     return TerminalError(found, remedy=remedy)
+
+
+def _is_spread(plan: StreamPlan) -> bool:
+    return plan.sweep is not None and plan.sweep.spread is not None
 
 
 def _said(assignment: Assignment) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from propexo_connect.cli.names import connection_named, destination_of
+from propexo_connect.cli.opening import connection_named, destination_of
 from propexo_connect.model.errors import ConfigurationError, UnknownName
 from propexo_connect.model.field import TEXT
 from propexo_connect_tests.cli.test_app import CONNECTION, said

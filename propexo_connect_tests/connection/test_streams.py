@@ -8,7 +8,17 @@ import pytest
 from propexo_connect.connection.problem import InvalidConnection, Problem
 from propexo_connect.connection.tables import LONGEST_TABLE, tables_of
 from propexo_connect.model.field import FieldType, Kind
-from propexo_connect.model.stream import AbsencePolicy, Axis, Drift, Filter, Meaning, Mode, Stream, StreamPlan
+from propexo_connect.model.stream import (
+    AbsencePolicy,
+    Axis,
+    Drift,
+    Filter,
+    Meaning,
+    Mode,
+    Stream,
+    StreamPlan,
+    SweepPolicy,
+)
 from propexo_connect_tests.connection.fakes import DATABASE, FIELDS, STREAMS, parsed
 
 HOURLY = {"every": "1h"}
@@ -321,3 +331,39 @@ def test_the_guard_may_be_set_without_a_policy() -> None:
 def test_a_policy_that_cannot_be_says_why(written: object, found: str, expected: str) -> None:
     problem = problem_of(absence=written)
     assert (problem.found, problem.expected) == (found, expected)
+
+
+def test_a_sweep_is_said_of_a_connection_and_again_of_a_stream() -> None:
+    plan = plan_of(connection={"sweep": "30d"})
+    assert plan.sweep == SweepPolicy(timedelta(days=30))
+    plan = plan_of(connection={"sweep": "30d"}, sweep={"every": "60d", "spread": "3d"})
+    assert plan.sweep == SweepPolicy(timedelta(days=60), timedelta(days=3))
+    assert plan_of(connection={"sweep": "30d"}, sweep="never").sweep is None
+    assert plan_of().sweep is None
+
+
+def test_a_keyless_stream_has_no_sweep_and_one_that_is_asked_for_is_refused() -> None:
+    assert plan_of("visits", connection={"sweep": "30d"}).sweep is None
+    problem = problem_of("visits", sweep="30d")
+    assert problem.path == "streams.visits.sweep"
+    assert "has no key" in problem.found
+
+
+@pytest.mark.parametrize(
+    "sweep",
+    [
+        {"every": "1h"},
+        {"every": "30d", "spread": "30d"},
+        {"every": "never", "spread": "1d"},
+        {"every": "30d", "spread": "2h"},
+    ],
+)
+def test_sweeps_that_make_no_sense_are_refused(sweep: dict[str, str]) -> None:
+    assert "sweep" in problem_of(sweep=sweep).found
+
+
+def test_a_spread_that_nothing_can_divide_is_a_warning() -> None:
+    spread = {"every": "30d", "spread": "3d"}
+    (warning,) = parsed(schedule=HOURLY, streams={"members": {"sweep": spread}}).warnings
+    assert "in one go" in warning
+    assert not parsed(schedule=HOURLY, streams={"work_orders": {"sweep": spread}}).warnings

@@ -14,6 +14,7 @@ from propexo_connect.connectors.base import Source
 from propexo_connect.destinations.duckdb import DuckDBConfig
 from propexo_connect.destinations.duckdb.writer import DuckDB
 from propexo_connect.model.clock import Clock, SystemClock
+from propexo_connect.model.ledger import Reading
 from propexo_connect.model.stream import Mode, RetryPolicy, Stream, StreamPlan, SyncSettings, Table
 from propexo_connect.sync.result import StreamResult, SyncOrder
 from propexo_connect.sync.run import run_sync
@@ -33,7 +34,12 @@ class Warehouse:
     syncs: int = 0
 
     def sync(
-        self, source: Source, *streams: Stream, stop: Event | None = None, **how: Any
+        self,
+        source: Source,
+        *streams: Stream,
+        stop: Event | None = None,
+        reading: Reading = Reading.RECURRING,
+        **how: Any,
     ) -> dict[str, StreamResult]:
         """One sync; results by stream."""
         self.syncs += 1
@@ -42,7 +48,7 @@ class Warehouse:
         log: Callable[[str], None] = self.lines.append
         with destination.open() as session:
             results = run_sync(
-                SyncOrder(f"sync-{self.syncs}", plans),
+                SyncOrder(f"sync-{self.syncs}", plans, reading),
                 source,
                 session,
                 self.settings,

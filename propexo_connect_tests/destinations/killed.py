@@ -18,7 +18,7 @@ from propexo_connect_tests.destinations.kit import HOUR, NOON, UNITS, Sync, stor
 Look = tuple[list[tuple[Any, ...]], int, int, int, int, int]
 """Rows of the table; how many of the history, rejected, gathered; of the ledger; and events."""
 
-SCENES = ("first", "merge", "ended", "gather", "swap")
+SCENES = ("first", "merge", "ended", "gather", "swap", "sweep")
 
 _GATHERING = (
     "gathered table made",
@@ -37,6 +37,7 @@ _FIRST = (
 WIDER = UNITS.with_columns(
     (Column("id", "id", TEXT, is_declared=False), Column("extra", "extra", INTEGER, is_declared=False))
 )
+KEYS = replace(UNITS, columns=UNITS.columns[:1])
 REJECTED = [{"read_at": NOON, "reason": "no key", "record": "{}"}]
 
 
@@ -52,6 +53,8 @@ def scene_of(failpoint: str) -> str:
         return "swap"
     if failpoint == "history ended":
         return "ended"
+    if failpoint == "sighted stamped":
+        return "sweep"
     return "first" if failpoint in _FIRST else "merge"
 
 
@@ -81,6 +84,10 @@ def play(session: Session, scene: str) -> None:
     """The step that dies."""
     plan = plan_of(scene)
     reading = Reading.FULL if plan.mode is Mode.OVERWRITE else Reading.RECURRING
+    if scene == "sweep":
+        keys = Sync(session, plan, NOON + HOUR, "sync-2", layout=KEYS, reading=Reading.SWEEP)
+        keys.commit([unit(1, ""), unit(4, "")], rejected=REJECTED)
+        return
     sync = Sync(session, plan, NOON + HOUR, "sync-2", reading=reading)
     records = [unit(1, "same"), unit(2, "after", 1), unit(4, "new", 1)]
     if scene == "first":
@@ -115,7 +122,8 @@ def look(ask: Callable[[str], list[tuple[Any, ...]]], scene: str) -> Look:
     tables = {
         row[0] for row in ask("select table_name from information_schema.tables where table_schema = 'pms'")
     }
-    rows = ask(f"select cast(id as text), name from pms.{scene} order by 1") if scene in tables else []
+    shown = "case when last_seen > first_seen then 'seen' else name end" if scene == "sweep" else "name"
+    rows = ask(f"select cast(id as text), {shown} from pms.{scene} order by 1") if scene in tables else []
     gathered = ask("select table_name from information_schema.tables where table_name like 'gathered%'")
     return (
         rows,
@@ -142,6 +150,8 @@ def expected(scene: str) -> tuple[Look, Look]:
             return (old, 3, 0, 0, 1, 0), (merged, 3, 1, 0, 2, 0)
         case "gather":
             return (old, 3, 0, 0, 1, 0), (old, 3, 1, 3, 2, 0)
+        case "sweep":
+            return (old, 3, 0, 0, 1, 0), ([("1", "seen"), *old[1:]], 3, 1, 0, 2, 0)
         case _:
             return (old, 3, 0, 1, 2, 0), (new, 5, 1, 0, 3, 0)
 

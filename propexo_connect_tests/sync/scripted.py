@@ -28,6 +28,7 @@ class ScriptedSource:
     asked: list[tuple[str, Request, str | None]] = field(
         default_factory=list[tuple[str, Request, str | None]]
     )
+    fields_asked: list[frozenset[str] | None] = field(default_factory=list[frozenset[str] | None])
     clock: HandClock = field(default_factory=HandClock)
 
     def will_serve(self, stream: str, *reads: list[Served]) -> None:
@@ -49,11 +50,12 @@ class ScriptedSource:
         self,
         stream: Stream,
         request: Request,
-        fields: frozenset[str] | None,  # noqa: ARG002 (serves whatever the script says)
+        fields: frozenset[str] | None,
         position: str | None,
         context: ReadContext,
     ) -> Iterator[Page]:
         self.asked.append((stream.name, request, position))
+        self.fields_asked.append(fields)
         turns = self.script.get(stream.name) or deque([[]])
         for turn in turns.popleft() if turns else []:
             if isinstance(turn, Exception):

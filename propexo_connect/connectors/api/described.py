@@ -7,7 +7,7 @@ from propexo_connect.connectors.api.config import ApiConfig, names_of
 from propexo_connect.http.plan.api import Api
 from propexo_connect.http.plan.filters import AnyFilter, Between
 from propexo_connect.http.plan.stream import ApiStream
-from propexo_connect.http.plan.template import PLACEHOLDER, Names, fill_text
+from propexo_connect.http.plan.template import PLACEHOLDER, Names, fill_text, names_in
 from propexo_connect.model.field import TEXT, Field, FieldType
 from propexo_connect.model.stream import Filter, FilterDeclaration, FilterKind, Stream
 
@@ -46,8 +46,17 @@ def _stream(api: Api, spec: ApiStream, names: Names, reveal: Sequence[str]) -> S
         ),
         parent=spec.fan_out.stream if spec.fan_out is not None else None,
         resumable=spec.resumable,
+        selects_fields=asks_fields(spec),
         unconfirmed=spec.unconfirmed,
         is_keyless=not spec.keys,
+    )
+
+
+def asks_fields(spec: ApiStream) -> bool:
+    """Whether a request says which fields it wants, so that a selection makes it another request."""
+    templates = (spec.path, spec.params, spec.body, spec.form, spec.xml, spec.variables)
+    return "{fields}" in spec.query or any(
+        {"fields", "narrow"} & set(names_in(template)) for template in templates
     )
 
 

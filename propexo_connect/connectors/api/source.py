@@ -12,7 +12,7 @@ import msgspec
 from propexo_connect.connectors.api.answers import Fetched
 from propexo_connect.connectors.api.clients import Clients
 from propexo_connect.connectors.api.config import ApiConfig, names_of, secrets_of, state_folder
-from propexo_connect.connectors.api.described import described, filter_of, zone_for
+from propexo_connect.connectors.api.described import asks_fields, described, filter_of, zone_for
 from propexo_connect.connectors.api.fanout import Branching, Skipped, read_parts
 from propexo_connect.connectors.api.newest import first_of_each, newer
 from propexo_connect.connectors.api.pages import Fetch, TooMany, proven, read_pages
@@ -141,7 +141,7 @@ class ApiSource:
     ) -> Iterator[Page]:
         spec = self._api.stream(stream.name)
         is_wanted = spec.name in (self._parents if request.is_whole else self._windowed_parents)
-        if is_wanted and position is None and (fields is None or not _asks_fields(spec)):
+        if is_wanted and position is None and (fields is None or not asks_fields(spec)):
             yield from self._shared_pages(spec, request, context, must_be_whole=False)
             return
         yield from self._pages(spec, request, fields, position, context)
@@ -156,7 +156,8 @@ class ApiSource:
         position: str | None,
         context: ReadContext,
     ) -> Iterator[JsonPage]:
-        names = {**self._known(context), "fields": selection(spec, fields), **self._present()}
+        asked = {"fields": selection(spec, fields), "narrow": narrowed(spec, fields)}
+        names = {**self._known(context), **asked, **self._present()}
         given = self._route(spec, request).filter
         if spec.nested is not None:
             yield from self._nested(spec, request, names, context)
@@ -491,10 +492,12 @@ def selection(spec: ApiStream, fields: frozenset[str] | None) -> str:
     return spec.field_join.join(f"{name} {spec.selections.get(name, '')}".strip() for name in chosen)
 
 
-def _asks_fields(spec: ApiStream) -> bool:
-    """Whether a request says which fields it wants, so that a selection makes it another request."""
-    templates = (spec.path, spec.params, spec.body, spec.form, spec.xml, spec.variables)
-    return "{fields}" in spec.query or any("fields" in names_in(template) for template in templates)
+def narrowed(spec: ApiStream, fields: frozenset[str] | None) -> str | None:
+    """What `{narrow}` stands for: `{fields}`, or nothing where all is wanted, or what the plan does not know."""
+    offered = {field.name.partition(".")[0] for field in spec.declared}
+    if fields is None or not {name.partition(".")[0] for name in fields} <= offered:
+        return None
+    return selection(spec, fields)
 
 
 def _parent_fields(spec: ApiStream) -> set[str]:

@@ -17,11 +17,13 @@ from propexo_connect.model.errors import ConfigurationError
 
 PLACEHOLDER = re.compile(r"(?<!\$)\{([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+)*)([?/])?\}")
 
-ENGINE_NAMES = frozenset(
-    {"start", "end", "filter", "size", "offset", "page", "cursor", "fields", "now", "today", "each", "origin"}
-)
+_ASKED = ("start", "end", "filter", "fields", "narrow", "now", "today")
+_PLACED = ("size", "offset", "page", "cursor", "each", "origin")
+
+ENGINE_NAMES = frozenset((*_ASKED, *_PLACED))
 """`start`, `end`: the bounds of the request, as its filter writes them. `filter`: the filter's terms.
-`size`, `offset`, `page`, `cursor`: the place in a list. `fields`: the names that are asked for.
+`size`, `offset`, `page`, `cursor`: the place in a list. `fields`: the names that are asked for. `narrow`: the
+same, but without a value where everything is wanted, for APIs that send all fields unless they are told.
 `now`: the present instant, ISO 8601. `today`: the day in the API's zone, 2026-03-01.
 `each`: one value of a list that the settings hold. `origin`: scheme and host of the API, at the beginning
 of a path that is not below its address."""

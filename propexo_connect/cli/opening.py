@@ -1,6 +1,7 @@
-"""Connections by their names, as all commands take them."""
+"""What commands work on: a connection by its name, and its two systems with their secrets resolved."""
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,9 @@ from propexo_connect.connection.folder import load_connections
 from propexo_connect.connection.parse import Connection
 from propexo_connect.connection.problem import close
 from propexo_connect.connection.secret import resolve_secrets
+from propexo_connect.connectors.base import Source
 from propexo_connect.destinations.base import Destination
+from propexo_connect.model.clock import SystemClock
 from propexo_connect.model.errors import UnknownName
 from propexo_connect.model.stream import StreamPlan
 
@@ -19,10 +22,10 @@ Name = Annotated[str, typer.Argument(help="The connection's name.")]
 
 
 def connection_named(folder: Path, name: str) -> Connection:
-    """The connection of this name.
+    """A connection of the folder.
 
     Raises:
-        UnknownName: there is none, or its file cannot be used.
+        UnknownName: there is none of this name, or its file is wrong.
     """
     loaded = load_connections(folder)
     for connection in loaded.connections:
@@ -39,12 +42,15 @@ def connection_named(folder: Path, name: str) -> Connection:
     )
 
 
-def destination_of(connection: Connection) -> Destination:
-    """The destination of a connection with its secrets resolved; it connects when it is opened.
+def source_of(connection: Connection) -> AbstractContextManager[Source]:
+    """The source of a connection, until the context ends."""
+    where = f"source '{connection.connector.name}' of connection '{connection.name}'"
+    config = resolve_secrets(connection.source_config, os.environ, where=where)
+    return connection.connector.open(config, SystemClock())
 
-    Raises:
-        MissingSecret, ConfigurationError: a variable is not set, or its value does not fit.
-    """
+
+def destination_of(connection: Connection) -> Destination:
+    """The destination of a connection."""
     where = f"destination '{connection.destination_kind.name}'"
     config = resolve_secrets(connection.destination_config, os.environ, where=where)
     return connection.destination_kind.configure(config)

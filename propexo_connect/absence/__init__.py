@@ -1,0 +1,1 @@
+"""Why a record counts as absent, or does not."""
