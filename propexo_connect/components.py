@@ -105,6 +105,7 @@ class ConnectionComponent(dg.Component, dg.Model, dg.Resolvable):
     )
     drift: Annotated[str | None, Field(description="`evolve`, `freeze` or `fail`, for all streams.")] = None
     history: Annotated[bool | None, Field(description="Whether every change is kept.")] = None
+    history_for: Annotated[str | None, Field(description="How long ended versions are kept.")] = None
     initial_window: Annotated[str | None, Field(description="How far the first sync reaches back.")] = None
     lookback: Annotated[str | None, Field(description="How far each sync reads again.")] = None
     lag: Annotated[str | None, Field(description="How far each sync stays behind the present.")] = None

@@ -15,6 +15,7 @@ from propexo_connect.connectors.base import Source
 from propexo_connect.destinations.base import Destination
 from propexo_connect.model.clock import SystemClock
 from propexo_connect.model.errors import UnknownName
+from propexo_connect.model.stream import StreamPlan
 
 Folder = Annotated[Path, typer.Option("--connections", help="The folder of the connection files.")]
 Name = Annotated[str, typer.Argument(help="The connection's name.")]
@@ -53,3 +54,15 @@ def destination_of(connection: Connection) -> Destination:
     where = f"destination '{connection.destination_kind.name}'"
     config = resolve_secrets(connection.destination_config, os.environ, where=where)
     return connection.destination_kind.configure(config)
+
+
+def plan_named(connection: Connection, stream: str) -> StreamPlan:
+    """The plan of a stream that a connection copies.
+
+    Raises:
+        UnknownName: it copies no such stream.
+    """
+    plans = {plan.stream.name: plan for plan in connection.plans}
+    if stream not in plans:
+        raise UnknownName(f"the connection copies no stream '{stream}'", remedy=close(stream, plans))
+    return plans[stream]

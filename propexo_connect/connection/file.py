@@ -238,6 +238,11 @@ class StreamDefaults(Written):
     history: bool | None = Field(
         None, description="Whether `<stream>__history` keeps every change. Default: false."
     )
+    history_for: Span | None = Field(
+        None,
+        description="How long versions stay in the history after they ended; the present one always stays. "
+        "Default: for ever.",
+    )
     initial_window: Span | None = Field(
         None, description="How far the first sync reaches back. Default: 30d. Older records come by backsync."
     )

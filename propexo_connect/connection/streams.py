@@ -38,6 +38,11 @@ from propexo_connect.model.stream import (
 
 _FILTER_SETTINGS = ("lookback", "lag", "full_every")
 _MODE_REMEDY = "Give it a `key`, or write `mode: append` or `mode: overwrite`."
+_NO_HISTORY = (
+    "`history_for` where no history is kept",
+    "`history: true`",
+    "Add it, or remove `history_for`.",
+)
 _SWEEP_REMEDY = "Give it a `key`, or leave `sweep` out: what cannot be recognised cannot be missed."
 
 Value = TypeVar("Value")
@@ -73,9 +78,12 @@ class Resolution:
         for wish in wishes:
             if wish.stream.name in faults:
                 self._refuse(wish.path, *faults[wish.stream.name])
-        return tuple(
+        plans = tuple(
             self._plan(wish, tables[wish.stream.name]) for wish in wishes if wish.stream.name in tables
         )
+        if self._written.history_for is not None and plans and not any(plan.history for plan in plans):
+            self._refuse(("history_for",), *_NO_HISTORY)
+        return plans
 
     def _refuse(self, path: FieldPath, found: str, expected: str = "", remedy: str = "") -> None:
         self.problems.append(self._document.problem(path, found, expected, remedy))
@@ -126,7 +134,8 @@ class Resolution:
             table=table,
             mode=self._mode(stream, written, path),
             drift=_first(written.drift, self._written.drift, Drift.EVOLVE),
-            history=_first(written.history, self._written.history, False),
+            history=self._history(stream, written, path),
+            history_for=written.history_for or self._written.history_for,
             selected=selected,
             excluded=self._excluded(stream, written, path),
             initial_window=_first(written.initial_window, self._written.initial_window, timedelta(days=30)),
@@ -138,7 +147,7 @@ class Resolution:
         return plan
 
     def _mode(self, stream: Stream, written: WrittenStream, path: FieldPath) -> Mode:
-        keyless = not stream.key and (stream.is_keyless or bool(stream.fields))
+        keyless = _is_keyless(stream)
         said = written.mode or self._written.mode
         if said is None:
             return Mode.APPEND if keyless else Mode.MERGE
@@ -147,6 +156,16 @@ class Resolution:
             self._refuse(
                 place, f"`merge` for the stream '{stream.name}', which has no key", "a key", _MODE_REMEDY
             )
+        return said
+
+    def _history(self, stream: Stream, written: WrittenStream, path: FieldPath) -> bool:
+        said = _first(written.history, self._written.history, False)
+        if written.history_for is not None and not said:
+            self._refuse((*path, "history_for"), *_NO_HISTORY)
+        if said and _is_keyless(stream):
+            place = (*path, "history") if written.history else ("history",)
+            remedy = "Give it a `key`, or write `history: false` for this stream."
+            self._refuse(place, f"a history of the stream '{stream.name}', which has no key", "a key", remedy)
         return said
 
     def _sweep(self, stream: Stream, written: WrittenStream, path: FieldPath) -> SweepPolicy | None:
@@ -285,6 +304,11 @@ class Resolution:
                 f"a schedule with gaps of at most {duration_text(max(usable, timedelta(0)))}",
                 "Sync more often, or write `accept_gap: true` on this stream to live with the gap.",
             )
+
+
+def _is_keyless(stream: Stream) -> bool:
+    """Whether it is known before the first read that records have no key."""
+    return not stream.key and (stream.is_keyless or bool(stream.fields))
 
 
 def _first(*values: Value | None) -> Value:

@@ -19,6 +19,7 @@ from propexo_connect.model.layout import Change, Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.purge import Finding, Purge, PurgeRequest
 from propexo_connect.model.stream import StreamPlan
+from propexo_connect.model.version import PastRecord, Version
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,26 @@ class Session(Protocol):
             Fenced: a newer sync holds the lane. Defect: the counts do not add up.
             DestinationBusy, Unreachable: may pass. SuspiciousEmpty, SpaceExhausted: a person must look.
         """
+        ...
+
+    def prune_history(self, plan: StreamPlan, before: datetime) -> int:
+        """Delete the versions of the stream's history that ended before an instant; how many there were."""
+        ...
+
+    def was_synced_since(self, plan: StreamPlan, since: datetime, sync_id: str) -> bool:
+        """Whether another sync than this one has stored anything of the stream since an instant."""
+        ...
+
+    def versions(self, plan: StreamPlan, key: Mapping[str, str]) -> list[Version] | None:
+        """The versions of one record, oldest first, none where it is unknown; None without a history.
+
+        Args:
+            key: a value for each column of the key, as the history spells it.
+        """
+        ...
+
+    def record_as_of(self, plan: StreamPlan, layout: Layout, key: str, at: datetime) -> PastRecord | None:
+        """One record as of an instant, by its key as versions tell it; None where it was not known then."""
         ...
 
     def windows(self, plan: StreamPlan) -> list[Window]:

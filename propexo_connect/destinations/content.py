@@ -25,6 +25,11 @@ def record_text(dialect: Dialect, columns: Sequence[Column], alias: str) -> str:
     return _object([_pair(dialect, column, alias) for column in columns])
 
 
+def object_text(values: Sequence[tuple[str, str]]) -> str:
+    """Values that are JSON texts already, by their names, as the text of a JSON object."""
+    return _object([f"{_literal(name)} || {value}" for name, value in values])
+
+
 def changed_text(dialect: Dialect, columns: Sequence[Column], alias: str) -> str:
     """The columns that differ between table and stage as the text of a JSON object, as one side has them."""
     return _object([_pair_if_changed(dialect, column, alias) for column in columns])

@@ -62,6 +62,29 @@ class Dialect(Protocol):
         """JSON text as the destination's JSON type."""
         ...
 
+    def json_field(self, expression: str, name: str, given: FieldType) -> str:
+        """One field of a JSON object as JSON, exact enough for a type; null only where it is missing."""
+        ...
+
+    def from_json(self, expression: str, given: FieldType) -> str:
+        """A field of `json_field`, as a value of a column's type; JSON's null is null."""
+        ...
+
+    def earliest(self, expression: str, order: str) -> str:
+        """The aggregate for the first value that is not null."""
+        ...
+
+    def latest(self, expression: str, order: str) -> str:
+        """The aggregate for the last value that is not null."""
+        ...
+
+    def instant_function(self, name: str, columns: list[tuple[str, str]], query: str) -> tuple[str, ...]:
+        """The statements that make, or make anew, a function of one instant whose rows are a query's.
+
+        `columns`: names and types; the query says `instant_parameter` for the instant.
+        """
+        ...
+
     def json_holds(self, expression: str, wanted: str, fold: Callable[[str], str]) -> str:
         """The condition that a JSON value holds a text as a string or as the name of a member, at any depth.
 
@@ -113,6 +136,8 @@ class Dialect(Protocol):
         """The condition that picks one of so many parts of the keys; empty where an index proves them all."""
         ...
 
+    instant_parameter: str
+    """The instant of an `instant_function`."""
     state_indexes: tuple[str, ...]
     """The statements that make what indexes `_propexo` has beside its keys, where they are missing."""
     lock_stream: str

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from propexo_connect.destinations.arrow import HASH, META, READ_AT, ROW
-from propexo_connect.destinations.content import changed_text, key_text, record_text
+from propexo_connect.destinations.content import changed_text, key_text, object_text, record_text
 from propexo_connect.destinations.dialect import Dialect
 from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.model.field import JSON, TEXT, TIMESTAMP, FieldType
@@ -46,7 +46,8 @@ HISTORY_COLUMNS: tuple[tuple[str, FieldType], ...] = (
     ("reading", TEXT),
 )
 """Of `<table>__history`. `key`: the key's columns as a JSON object, in text. `valid_from`: when the source
-served the version. `before`, `after`: the columns that changed; all of them when the record is new."""
+served the version. `before`, `after`: the columns that changed; `after` holds all when the record is new, and
+in the last version of one that left its table. `reading`: of which kind the sync was, or `baseline`."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,8 @@ def judge(merge: Merge, *, is_ranged: bool = False) -> str:
     verdict = f"case {' '.join(cases)} else {CHANGED} end"
     stored, read = f"t.{quote(READ_AT)}", f"s.{quote(READ_AT)}"
     older, changed = stored, f"greatest({stored}, {read})"
-    if merge.keeps_versions:  # the latest version of a key must stay the one that was read last
+    # Of one key's versions it must stay told which one came after which.
+    if merge.keeps_versions or merge.plan.history:
         changed = f"greatest({stored} + interval '1 microsecond', {read})"
     read_at = (
         f"case j.verdict when {NEW} then j.{quote(READ_AT)} when {OLDER} then j.older "
@@ -294,19 +296,21 @@ def delete_gone(merge: Merge) -> str:
 
 def close_gone(merge: Merge) -> str:
     """End the open versions of what `delete_gone` is about to drop; `$1` is the start of the sync."""
-    return f"""
-update {merge.history} as h set valid_to = greatest(h.valid_from, cast($1 as timestamptz))
-from {merge.table} t
-where h.valid_to is null and h.{quote("key")} = {key_text(merge.dialect, merge.layout, "t")}
-  and {_is_gone(merge)}"""
+    return f"{_closed_whole(merge, merge.table)} and {_is_gone(merge)}"
 
 
 def close_all(merge: Merge) -> str:
     """End every open version; `$1` is the start of the sync."""
-    return (
-        f"update {merge.history} set valid_to = greatest(valid_from, cast($1 as timestamptz)) "
-        f"where valid_to is null"
-    )
+    return _closed_whole(merge, latest_rows(merge))
+
+
+def _closed_whole(merge: Merge, rows: str) -> str:
+    """A record's last version gets all of its columns: once its row is gone nothing else has them."""
+    whole = record_text(merge.dialect, merge.layout.columns, "t")
+    return f"""
+update {merge.history} as h set valid_to = greatest(h.valid_from, cast($1 as timestamptz)),
+  after = {merge.dialect.as_json(whole)}
+from {rows} t where h.valid_to is null and h.{quote("key")} = {key_text(merge.dialect, merge.layout, "t")}"""
 
 
 def close_history(merge: Merge) -> str:
@@ -334,6 +338,51 @@ select {key_text(merge.dialect, merge.layout, "s")}, v.read_at, null,
 from {merge.verdicts} v join {merge.stage} s on s.{quote(ROW)} = v.{quote("row")}
   left join {merge.table} t on t.{dialect.address} = v.place
 where v.verdict in ({NEW}, {CHANGED})"""
+
+
+BASELINE = "baseline"
+"""The reading of versions that stood in the table when their history began."""
+
+
+def write_baseline(merge: Merge) -> str:
+    """One new version for each stored record without an open one; it begins after those that ended.
+
+    Of several rows of one key it is the one read last.
+    """
+    whole = record_text(merge.dialect, merge.layout.columns, "t")
+    key = quote("key")
+    return f"""
+insert into {merge.history} ({listed(tuple(name for name, _ in HISTORY_COLUMNS))})
+select {key_text(merge.dialect, merge.layout, "t")}, greatest(t.{quote(READ_AT)}, h.ended), null, 'new', null,
+  {merge.dialect.as_json(whole)}, t.{quote(SYNC_ID)}, '{BASELINE}'
+from {latest_rows(merge)} t left join (
+  select {key}, max(valid_to) as ended, bool_or(valid_to is null) as stays from {merge.history} group by {key}
+) h on h.{key} = {key_text(merge.dialect, merge.layout, "t")}
+where h.stays is not true"""
+
+
+def rename_keys(merge: Merge, before: Layout) -> str:
+    """Spell the history's keys in the types that its columns have now, `before` telling the old ones."""
+    dialect, values = merge.dialect, list[tuple[str, str]]()
+    given = dialect.as_json(f"h.{quote('key')}")
+    for field in merge.layout.key:
+        old, new = before.column(field), merge.layout.column(field)
+        value = dialect.from_json(dialect.json_field(given, old.name, old.type), old.type)
+        if old.type != new.type:
+            value = dialect.converted(value, old.type, new.type)
+        values.append((new.name, dialect.json_text(value, new.type.kind)))
+    return f"update {merge.history} as h set {quote('key')} = {object_text(values)}"
+
+
+def latest_rows(merge: Merge) -> str:
+    """The table with one row per key: of several versions the one read last."""
+    if not merge.keeps_versions:
+        return merge.table
+    latest = f"max(k.{quote(READ_AT)}) over (partition by {listed(merge.identity, 'k')})"
+    return (
+        f'(select * from (select k.*, {latest} as "#latest" from {merge.table} k) l '
+        f'where l.{quote(READ_AT)} = l."#latest")'
+    )
 
 
 def gathered_columns(dialect: Dialect, layout: Layout) -> str:

@@ -6,19 +6,24 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from propexo_connect.destinations.as_of import as_of_statements
 from propexo_connect.destinations.base import Step
 from propexo_connect.destinations.dialect import Dialect, Link
 from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.destinations.merge import (
     HISTORY_COLUMNS,
     Merge,
+    close_all,
     create_history,
     create_table,
+    rename_keys,
+    write_baseline,
 )
 from propexo_connect.destinations.recall import gathered_table, has_table
 from propexo_connect.destinations.state import (
     COLUMNS,
     MIGRATIONS,
+    OF_STREAM,
     OWNERS,
     SCHEMA,
     SCHEMA_CHANGES,
@@ -30,6 +35,7 @@ from propexo_connect.destinations.state import (
     create,
     insert,
     migrated,
+    select,
     types_used,
 )
 from propexo_connect.destinations.views import drop_views
@@ -136,6 +142,7 @@ def make_table(link: Link, step: Step, created_at: datetime, failpoint: Callable
         created_at,
         None,
         False,
+        None,
     )
     link.run(insert(STREAMS), row)
     failpoint("stream registered")
@@ -148,15 +155,15 @@ def make_table(link: Link, step: Step, created_at: datetime, failpoint: Callable
 
 def grow_table(
     link: Link, step: Step, stored: Layout, changed_at: datetime, failpoint: Callable[[str], None]
-) -> None:
-    """Add and widen the columns in which the step's layout differs from the stored one.
+) -> bool:
+    """Add and widen the columns in which the step's layout differs from the stored one; whether any did.
 
     Raises:
         DestinationBusy: another lane has changed the table since the step was typed; it must be typed again.
     """
     fresh, wider = differences(stored, step.layout, step.plan.where)
     if not fresh and not wider:
-        return
+        return False
     gathered = gathered_table(step.plan)
     tables = [step.plan.table, *([gathered] if has_table(link, gathered) else [])]
     for column in fresh:
@@ -181,6 +188,7 @@ def grow_table(
         )
     _store_names(link, step, fresh, len(stored.columns), changed_at)
     failpoint("names stored")
+    return True
 
 
 def differences(
@@ -229,8 +237,53 @@ def refuse_wide(dialect: Dialect, step: Step) -> None:
         )
 
 
+def grow_history(merge: Merge, link: Link, stored: Layout, failpoint: Callable[[str], None]) -> None:
+    """The keys of the stream's history in the types that the key's columns got, where it has a history."""
+    is_same = all(stored.column(field).type == merge.layout.column(field).type for field in merge.layout.key)
+    if is_same or not has_history(merge, link):
+        return
+    link.run(rename_keys(merge, stored))
+    failpoint("history keys renamed")
+
+
+def has_history(merge: Merge, link: Link) -> bool:
+    """Whether the stream's history table was made."""
+    of_stream = (merge.plan.connection, merge.plan.stream.name)
+    return bool(link.rows(select(STREAMS, ("has_history",)), of_stream)[0][0])
+
+
+def tend_history(
+    merge: Merge, link: Link, started_at: datetime, failpoint: Callable[[str], None], *, is_grown: bool
+) -> None:
+    """The stream's history as the plan wants it: made, taken up again, or ended.
+
+    One that begins, also after a pause, does so with a version for each stored record that has none open.
+    One that is switched off stays, its versions ended: what becomes of the table then it does not know.
+    The function `__as_of` goes with the table's columns.
+
+    Raises:
+        NoKey: without a key there are no versions of a record. ConfigurationError: the name is taken.
+    """
+    of_stream = (merge.plan.connection, merge.plan.stream.name)
+    is_made, keeps = link.rows(select(STREAMS, ("has_history", "keeps_history")), of_stream)[0]
+    wanted = merge.plan.history
+    if wanted and not is_made:
+        make_history(merge, link, failpoint)
+    elif not is_made:
+        return
+    if keeps is not wanted:
+        if wanted:
+            link.run(write_baseline(merge))
+        else:
+            link.run(close_all(merge), (started_at,))
+        link.run(f"update {STREAMS.sql} set keeps_history = $3 where {OF_STREAM}", (*of_stream, wanted))
+        failpoint("baseline written" if wanted else "history ended")
+    if is_grown or keeps is not wanted:
+        make_as_of(merge, link, failpoint)
+
+
 def make_history(merge: Merge, link: Link, failpoint: Callable[[str], None]) -> None:
-    """The stream's history table, when it is asked for and not there yet.
+    """The stream's history table, empty.
 
     Raises:
         NoKey: without a key there are no versions of a record. ConfigurationError: the name is taken.
@@ -238,10 +291,6 @@ def make_history(merge: Merge, link: Link, failpoint: Callable[[str], None]) -> 
     plan = merge.plan
     if not merge.layout.key:
         raise NoKey("a stream without a key has no history", where=plan.where, remedy="Set history: false.")
-    of_stream = (plan.connection, plan.stream.name)
-    condition = "where connection = $1 and stream = $2"
-    if link.rows(f"select has_history from {STREAMS.sql} {condition}", of_stream)[0][0]:
-        return
     table = plan.table.beside("history")
     if has_table(link, table):
         raise ConfigurationError(
@@ -253,8 +302,16 @@ def make_history(merge: Merge, link: Link, failpoint: Callable[[str], None]) -> 
     index = link.dialect.history_index(index_name("versions", table), merge.history)
     if index:
         link.run(index)
-    link.run(f"update {STREAMS.sql} set has_history = true {condition}", of_stream)
+    of_stream = (plan.connection, plan.stream.name)
+    link.run(f"update {STREAMS.sql} set has_history = true where {OF_STREAM}", of_stream)
     failpoint("history table made")
+
+
+def make_as_of(merge: Merge, link: Link, failpoint: Callable[[str], None]) -> None:
+    """The function that tells records as of an instant, for the columns that the table has now."""
+    for statement in as_of_statements(link.dialect, merge.plan, merge.layout):
+        link.run(statement)
+    failpoint("as of made")
 
 
 def refuse_streams_table(link: Link, table: Table) -> None:

@@ -55,6 +55,7 @@ STREAMS = StateTable(
         ("created_at", TIMESTAMP),
         ("views?", JSON),
         ("is_summarised?", BOOLEAN),
+        ("keeps_history?", BOOLEAN),
     ),
     key=("connection", "stream"),
     unique=("table_schema", "table_name"),
@@ -323,6 +324,7 @@ MIGRATIONS: dict[int, tuple[Migration, ...]] = {
         "from _propexo.window_parts p where p.connection = w.connection "
         "and p.stream = w.stream and p.is_skipped)",
         (STREAMS, "views"),
+        (STREAMS, "keeps_history"),
         (STREAMS, "is_summarised"),
         "update _propexo.streams set is_summarised = false",
         (FENCES, "purges"),

@@ -19,7 +19,14 @@ from propexo_connect.destinations.dialect import Link
 from propexo_connect.destinations.merge import CHANGED, NEW, OLDER, UNCHANGED, Merge
 from propexo_connect.destinations.outbox import wanting, write_record_events
 from propexo_connect.destinations.recall import stored_layout, stored_mode, was_all_new
-from propexo_connect.destinations.schema import change_mode, grow_table, make_history, make_index, make_table
+from propexo_connect.destinations.schema import (
+    change_mode,
+    grow_history,
+    grow_table,
+    make_index,
+    make_table,
+    tend_history,
+)
 from propexo_connect.model.counts import Counts
 from propexo_connect.model.errors import Defect
 from propexo_connect.model.event import Event
@@ -91,13 +98,15 @@ def ready_table(link: Link, step: Step, failpoint: Failpoint) -> bool:
     merge = Merge(link.dialect, step.plan, step.layout, "", step.force)
     stored = stored_layout(link, step.plan, lock=True)
     failpoint("stream locked")
+    is_grown = False
     if stored is None:
         make_table(link, step, step.window.started_at, failpoint)
     else:
         change_mode(merge, link, stored_mode(link, step.plan))
-        grow_table(link, step, stored, step.window.started_at, failpoint)
-    if step.plan.history:
-        make_history(merge, link, failpoint)
+        is_grown = grow_table(link, step, stored, step.window.started_at, failpoint)
+        if is_grown:
+            grow_history(merge, link, stored, failpoint)
+    tend_history(merge, link, step.window.started_at, failpoint, is_grown=is_grown)
     return stored is None
 
 

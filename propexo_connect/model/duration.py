@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: `90s`, `15m`, `6h`, `30d`, `2w`, `1h30m`; `32MB`, `64MiB`."""
+"""Durations and sizes as people write them: `90s`, `15m`, `6h`, `30d`, `1y`, `1h30m`; `32MB`."""
 
 import re
 from datetime import timedelta
@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 _UNITS = {
+    "y": timedelta(days=365),
     "w": timedelta(weeks=1),
     "d": timedelta(days=1),
     "h": timedelta(hours=1),
@@ -15,7 +16,7 @@ _UNITS = {
     "s": timedelta(seconds=1),
 }
 _SIZES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-_DURATION = r"(?:\d{1,9}[wdhms])+"
+_DURATION = r"(?:\d{1,9}[ywdhms])+"
 _SIZE = r"\d{1,12} ?(?:[kKMG]i?)?B"
 _LONGEST = timedelta(days=36_500)
 
@@ -24,16 +25,16 @@ EXPECTED_SIZE = "a size such as 500kB, 32MB or 64MiB"
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read weeks, days, hours, minutes and seconds, each a whole number with its unit.
+    """Read years, weeks, days, hours, minutes and seconds, each a whole number with its unit.
 
-    A day is 24 hours. Units may follow each other, the larger ones need not come first.
+    A day is 24 hours, a year 365 days. Units may follow each other, the larger ones need not come first.
 
     Raises:
         ValueError: not written so, or longer than a hundred years.
     """
     if not re.fullmatch(_DURATION, text):
         raise ValueError(f"'{text}' is no duration")
-    parts = re.findall(r"(\d+)([wdhms])", text)
+    parts = re.findall(r"(\d+)([ywdhms])", text)
     seconds = sum(int(count) * int(_UNITS[unit].total_seconds()) for count, unit in parts)
     if seconds > _LONGEST.total_seconds():
         raise ValueError(f"'{text}' is longer than a hundred years")
@@ -45,7 +46,7 @@ def duration_text(duration: timedelta) -> str:
     seconds = int(duration.total_seconds())
     text = ""
     for unit, length in _UNITS.items():
-        if unit == "w" and seconds % 604_800:
+        if unit in "yw" and seconds % int(length.total_seconds()):
             continue  # 10d reads better than 1w3d
         count, seconds = divmod(seconds, int(length.total_seconds()))
         text += f"{count}{unit}" if count else ""

@@ -238,6 +238,7 @@ class StreamPlan:
         stream: with the connection's overrides of key, cursor and filter applied.
         selected: the source fields to keep, None for all; key and cursor are always kept.
         excluded: source fields never to keep.
+        history_for: how long ended versions stay in the history, None for ever.
         subscriptions: those that are about its records.
     """
 
@@ -247,6 +248,7 @@ class StreamPlan:
     mode: Mode = Mode.MERGE
     drift: Drift = Drift.EVOLVE
     history: bool = False
+    history_for: timedelta | None = None
     selected: frozenset[str] | None = None
     excluded: frozenset[str] = frozenset()
     initial_window: timedelta = timedelta(days=30)

@@ -28,6 +28,7 @@ from propexo_connect.model.tile import Tile
 from propexo_connect.sync.assignment import Assignment
 from propexo_connect.sync.decode import Decoder, Piece
 from propexo_connect.sync.gather import Gathering, closing_all
+from propexo_connect.sync.history import shorten_history
 from propexo_connect.sync.plan import assignments
 from propexo_connect.sync.result import SyncOrder
 from propexo_connect.sync.stop import BranchStop
@@ -121,6 +122,7 @@ class Attempt:
                     is_skipping=False,
                 )
                 self._read(anew, fence, is_last=is_last)
+        shorten_history(self.session, self.plan, self.order.sync_id, self.started_at, self.log)
 
     @property
     def is_sweep(self) -> bool:

@@ -12,13 +12,14 @@ from propexo_connect.model.tile import Request, Stretch, Tile
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+WIDE = Stretch(None, NOON + 100 * HOUR)
 RECORD = Sighting(NOON, NOON, {"at": NOON - 48 * HOUR, "none": None})
 
 
 def read(
     hours: float = 2,
     *declarations: FilterDeclaration,
-    covered: Stretch = Stretch(None, NOON + 100 * HOUR),
+    covered: Stretch = WIDE,
     is_complete: bool = True,
     is_skipping: bool = False,
 ) -> Window:

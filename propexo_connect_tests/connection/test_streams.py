@@ -291,6 +291,21 @@ def test_the_fields_of_the_fakes_are_what_the_tests_take_them_for() -> None:
     assert [field.name for field in FIELDS] == ["id", "updatedAt", "amount", "note"]
 
 
+def test_a_history_may_be_bounded_for_the_connection_or_a_stream() -> None:
+    assert plan_of(history=True, history_for="2y").history_for == timedelta(days=730)
+    assert plan_of(connection={"history": True, "history_for": "1d"}).history_for == timedelta(days=1)
+    assert plan_of(history=True).history_for is None
+
+
+def test_a_bound_without_a_history_is_refused() -> None:
+    assert "where no history is kept" in problem_of(history_for="2y").found
+    assert "where no history is kept" in problem_of(connection={"history_for": "2y"}).found
+
+
+def test_a_history_of_what_has_no_key_is_refused() -> None:
+    assert "which has no key" in problem_of("reports", history=True).found
+
+
 def test_the_policy_on_missing_records_has_a_default() -> None:
     assert plan_of().absence == AbsencePolicy(3, timedelta(days=30), is_default=True, guard_share=0.2)
 

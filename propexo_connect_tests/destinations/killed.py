@@ -18,14 +18,21 @@ from propexo_connect_tests.destinations.kit import HOUR, NOON, UNITS, Sync, stor
 Look = tuple[list[tuple[Any, ...]], int, int, int, int, int]
 """Rows of the table; how many of the history, rejected, gathered; of the ledger; and events."""
 
-SCENES = ("first", "merge", "gather", "swap", "sweep")
+SCENES = ("first", "merge", "ended", "gather", "swap", "sweep")
 
 _GATHERING = (
     "gathered table made",
     "records gathered",
 )
 _SWAPPING = ("leftovers discarded", "gone deleted", "gathered table dropped")
-_FIRST = ("stream registered", "table made", "history table made", "index made")
+_FIRST = (
+    "stream registered",
+    "table made",
+    "history table made",
+    "baseline written",
+    "as of made",
+    "index made",
+)
 
 WIDER = UNITS.with_columns(
     (Column("id", "id", TEXT, is_declared=False), Column("extra", "extra", INTEGER, is_declared=False))
@@ -44,6 +51,8 @@ def scene_of(failpoint: str) -> str:
         return "gather"
     if failpoint in _SWAPPING:
         return "swap"
+    if failpoint == "history ended":
+        return "ended"
     if failpoint == "sighted stamped":
         return "sweep"
     return "first" if failpoint in _FIRST else "merge"
@@ -89,6 +98,9 @@ def play(session: Session, scene: str) -> None:
         texts = [{**record, "id": str(record["id"])} for record in records]
         drift = () if stored == WIDER else (Change("added", "extra", "extra", None, "integer"),)
         sync.commit(texts, rejected=REJECTED, drift=drift, parts=[Part("elm", 1, 3)])
+    elif scene == "ended":
+        sync.plan = replace(plan, history=False)
+        sync.commit(records, rejected=REJECTED)
     elif scene == "gather":
         sync.commit(records, is_complete=False, rejected=REJECTED)
     else:
@@ -133,6 +145,9 @@ def expected(scene: str) -> tuple[Look, Look]:
         case "merge":
             merged = [("1", "same"), ("2", "after"), ("3", "gone"), ("4", "new")]
             return (old, 3, 0, 0, 1, 0), (merged, 5, 1, 0, 2, 2)
+        case "ended":
+            merged = [("1", "same"), ("2", "after"), ("3", "gone"), ("4", "new")]
+            return (old, 3, 0, 0, 1, 0), (merged, 3, 1, 0, 2, 0)
         case "gather":
             return (old, 3, 0, 0, 1, 0), (old, 3, 1, 3, 2, 0)
         case "sweep":

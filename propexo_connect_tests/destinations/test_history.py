@@ -108,8 +108,36 @@ def test_the_version_of_what_a_swap_drops_ends(bench: Bench, left: int) -> None:
 def test_history_may_be_switched_on_later(bench: Bench) -> None:
     bench.sync().commit([unit(1, "a")])
     bench.sync(HISTORY, hours=1).commit([unit(1, "b")])
-    assert [(row["event"], row["before"], row["after"]) for row in history(bench)] == [
-        ("update", {"name": "a"}, {"name": "b"})
+    first, second = history(bench)
+    assert (first["event"], first["reading"], first["sync_id"]) == ("new", "baseline", "sync-1")
+    assert (first["valid_from"], first["valid_to"]) == (NOON + READ_AFTER, NOON + HOUR + READ_AFTER)
+    assert (first["before"], first["after"]["name"]) == (None, "a")
+    assert (second["event"], second["before"], second["after"]) == ("update", {"name": "a"}, {"name": "b"})
+
+
+def test_a_history_begins_with_what_stands_in_the_table_although_nothing_changes(bench: Bench) -> None:
+    bench.sync().commit([unit(1, "a"), unit(2, "b")])
+    bench.sync(HISTORY, hours=1).commit([])
+    bench.sync(HISTORY, hours=2).commit([])
+    assert [(row["key"], row["reading"]) for row in history(bench)] == [
+        ('{"id":1}', "baseline"),
+        ('{"id":2}', "baseline"),
+    ]
+
+
+def test_the_history_of_versions_begins_with_the_latest_of_each_key(bench: Bench) -> None:
+    bench.sync(units_plan(mode=Mode.APPEND)).commit([unit(1, "a")])
+    bench.sync(units_plan(mode=Mode.APPEND), hours=1).commit([unit(1, "b")])
+    bench.sync(units_plan(mode=Mode.APPEND, history=True), hours=2).commit([])
+    assert [row["after"]["name"] for row in history(bench)] == ["b"]
+
+
+def test_an_older_record_of_a_backsync_is_no_change(bench: Bench) -> None:
+    bench.sync(HISTORY).commit([unit(1, "a", 5)])
+    bench.sync(HISTORY, hours=1, reading=Reading.BACKSYNC).commit([unit(1, "old", 1), unit(2, "b", 1)])
+    assert [(row["key"], row["reading"]) for row in history(bench)] == [
+        ('{"id":1}', "recurring"),
+        ('{"id":2}', "backsync"),
     ]
 
 
@@ -189,3 +217,43 @@ def test_a_stream_without_a_key_has_no_history(bench: Bench) -> None:
     plan = keyed_plan(layout, history=True, mode=Mode.APPEND)
     with pytest.raises(NoKey, match="has no history"):
         bench.sync(plan, layout=layout).commit([{"line": "a"}])
+
+
+def test_a_history_that_is_switched_off_ends_and_stays(bench: Bench) -> None:
+    bench.sync(HISTORY).commit([unit(1, "a")])
+    bench.sync(hours=1).commit([unit(1, "b")])
+    bench.sync(hours=2).commit([unit(1, "c")])
+    assert [(row["valid_to"], row["after"]["name"]) for row in history(bench)] == [(NOON + HOUR, "a")]
+
+
+def test_a_history_that_is_taken_up_again_begins_anew(bench: Bench) -> None:
+    bench.sync(HISTORY).commit([unit(1, "a"), unit(2, "x")])
+    bench.sync(hours=1).commit([unit(1, "b")])
+    bench.sync(HISTORY, hours=2).commit([])
+    bench.sync(HISTORY, hours=3).commit([unit(1, "c")])
+    told = [(row["reading"], row["valid_from"], row["after"]["name"]) for row in history(bench)]
+    assert told == [
+        ("recurring", NOON + READ_AFTER, "a"),
+        ("baseline", NOON + HOUR + READ_AFTER, "b"),
+        ("recurring", NOON + 3 * HOUR + READ_AFTER, "c"),
+        ("recurring", NOON + READ_AFTER, "x"),
+        ("baseline", NOON + HOUR, "x"),
+    ]
+
+
+def test_a_history_of_versions_that_is_switched_off_ends_with_the_latest(bench: Bench) -> None:
+    plan = units_plan(history=True, mode=Mode.APPEND)
+    bench.sync(plan).commit([unit(1, "a")])
+    bench.sync(plan, hours=1).commit([unit(1, "b")])
+    bench.sync(units_plan(mode=Mode.APPEND), hours=2).commit([])
+    assert [row["after"]["name"] for row in history(bench)] == ["a", "b"]
+    assert history(bench)[1]["after"]["id"] == 1
+
+
+def test_a_history_from_before_there_was_a_baseline_gets_one(bench: Bench) -> None:
+    bench.sync().commit([unit(1, "a")])
+    bench.sync(HISTORY, hours=1).commit([unit(2, "b")])
+    bench.query("delete from pms.units__history where reading = 'baseline'")
+    bench.query("update _propexo.streams set keeps_history = null")
+    bench.sync(HISTORY, hours=2).commit([])
+    assert [row["reading"] for row in history(bench)] == ["baseline", "recurring"]

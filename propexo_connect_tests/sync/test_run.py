@@ -283,3 +283,19 @@ def test_a_source_that_carries_on_is_handed_its_last_position_even_after_a_read_
         bench.clock.move(DAY)
     assert [position for _, _, position in bench.source.asked] == [None, "a", "a", "a"]
     assert bench.rows("select distinct position from _propexo.windows") == [("a",)]
+
+
+def test_the_first_sync_of_a_day_takes_ended_versions_out_of_the_history(bench: Bench) -> None:
+    plan = replace(plan_of({"id": "integer", "name": "text"}), history=True)
+    reads: list[list[Served]] = [
+        [units(1, minutes=day * 24 * 60, name=name)] for day, name in enumerate("abcd")
+    ]
+    bench.source.will_serve("units", *reads)
+    for _ in reads:
+        bench.sync(plan)
+        bench.clock.move(DAY)
+    versions = "select cast(after as text) from elm.units__history order by valid_from"
+    assert len(bench.rows(versions)) == 4
+    bench.source.will_serve("units", [units(1, minutes=4 * 24 * 60, name="d")])
+    assert bench.sync(replace(plan, history_for=1.5 * DAY))["units"].error is None
+    assert [str(text) for (text,) in bench.rows(versions)] == ['{"name":"c"}', '{"name":"d"}']

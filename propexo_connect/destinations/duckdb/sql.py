@@ -8,6 +8,9 @@ from propexo_connect.destinations.duckdb.capabilities import CAPABILITIES
 from propexo_connect.destinations.identifiers import quote
 from propexo_connect.model.field import FieldType, Kind
 
+_INSTANT = quote("#at")
+"""A name that no column has: a macro's parameter would stand for the column."""
+
 
 class DuckDBDialect:
     """Expressions as DuckDB spells them."""
@@ -15,6 +18,7 @@ class DuckDBDialect:
     capabilities: Capabilities = CAPABILITIES
     address: str = "rowid"
     address_type: str = "bigint"
+    instant_parameter: str = f"cast({_INSTANT} as timestamptz)"
     state_indexes: tuple[str, ...] = ()
     lock_stream: str = ""  # commits of one file are in one process, which serialises them
     lock_schemas: str = ""
@@ -39,6 +43,22 @@ class DuckDBDialect:
 
     def as_json(self, expression: str) -> str:
         return f"cast({expression} as JSON)"
+
+    def json_field(self, expression: str, name: str, given: FieldType) -> str:
+        return types.json_field(expression, name, given)
+
+    def from_json(self, expression: str, given: FieldType) -> str:
+        return types.from_json(expression, given)
+
+    def earliest(self, expression: str, order: str) -> str:
+        return f"arg_min({expression}, {order})"
+
+    def latest(self, expression: str, order: str) -> str:
+        return f"arg_max({expression}, {order})"
+
+    def instant_function(self, name: str, columns: list[tuple[str, str]], query: str) -> tuple[str, ...]:
+        del columns  # they are the query's
+        return (f"create or replace macro {name}({_INSTANT}) as table {query}",)
 
     def json_holds(self, expression: str, wanted: str, fold: Callable[[str], str]) -> str:
         text, written = fold("(e.atom ->> '$')"), f"cast({expression} as VARCHAR)"

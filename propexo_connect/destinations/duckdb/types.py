@@ -45,6 +45,38 @@ def json_text(expression: str, kind: Kind) -> str:
             return f"cast({expression} as VARCHAR)"
 
 
+def json_field(expression: str, name: str, given: FieldType) -> str:
+    """One field of a JSON object as JSON; null only where it is missing."""
+    escaped = name.replace("'", "''")
+    found = f"json_extract({expression}, '$.\"{escaped}\"')"
+    if given.kind is not Kind.DECIMAL:
+        return found
+    # It is extracted with the digits of a double, and all of them stand in the text alone; of numbers that
+    # bear the same name deeper within, the one that is meant is about as large.
+    pattern = f"'\"{escaped}\":(-?[0-9.eE+-]+)'"
+    texts = f"regexp_extract_all(cast({expression} as VARCHAR), {pattern}, 1)"
+    is_meant = f"lambda one: try_cast(one as DOUBLE) = try_cast(cast({found} as VARCHAR) as DOUBLE)"
+    return f"coalesce(cast(list_filter({texts}, {is_meant})[1] as JSON), {found})"
+
+
+def from_json(expression: str, given: FieldType) -> str:
+    """A JSON value as a value of a column's type; JSON's null is null."""
+    text = f"json_extract_string({expression}, '$')"
+    match given.kind:
+        case Kind.JSON:
+            return f"nullif({expression}, cast('null' as JSON))"
+        case Kind.TEXT:
+            return text
+        case Kind.BINARY:
+            return f"from_base64({text})"
+        case Kind.DECIMAL:
+            return f"cast(nullif(cast({expression} as VARCHAR), 'null') as {column_type(given)})"
+        case Kind.TIMESTAMP:  # instants are in UTC, and a date is its first instant there
+            return f"(cast({text} as TIMESTAMP) at time zone 'UTC')"
+        case _:
+            return f"cast({text} as {column_type(given)})"
+
+
 def converted(expression: str, before: FieldType, after: FieldType) -> str:
     """A stored value in the wider type that its column gets."""
     if after.kind is Kind.JSON:

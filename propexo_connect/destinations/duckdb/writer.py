@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from propexo_connect.absence.reads import Known
-from propexo_connect.destinations import failpoints, known, outbox, purge, recall
+from propexo_connect.destinations import failpoints, known, outbox, purge, recall, retention
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
@@ -25,6 +25,7 @@ from propexo_connect.destinations.hash_key import HashKey
 from propexo_connect.destinations.identifiers import listed, qualified, quote
 from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table
 from propexo_connect.destinations.standing import Standing
+from propexo_connect.destinations.versions import stored_record, stored_versions
 from propexo_connect.destinations.views import summarise
 from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.event import Notice
@@ -32,6 +33,7 @@ from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.purge import Finding, Purge, PurgeRequest
 from propexo_connect.model.stream import StreamPlan, Table
+from propexo_connect.model.version import PastRecord, Version
 
 Connect = Callable[[str, dict[str, Any]], duckdb.DuckDBPyConnection]
 """Opens a file with settings; Dagster's resource brings its own."""
@@ -177,6 +179,24 @@ class DuckDBSession:
             link.connection.commit()
             failpoint("committed")
             return window
+
+    def prune_history(self, plan: StreamPlan, before: datetime) -> int:
+        with self._commits, _errors(self._path, plan), _transaction(self._cursor()) as link:
+            pruned = retention.prune(link, self._here(plan), before)
+            link.connection.commit()
+            return pruned
+
+    def was_synced_since(self, plan: StreamPlan, since: datetime, sync_id: str) -> bool:
+        with _errors(self._path, plan):
+            return retention.was_synced_since(DuckDBLink(self._cursor()), plan, since, sync_id)
+
+    def versions(self, plan: StreamPlan, key: Mapping[str, str]) -> list[Version] | None:
+        with _errors(self._path, plan), _transaction(self._cursor()) as link:
+            return stored_versions(link, self._here(plan), key)
+
+    def record_as_of(self, plan: StreamPlan, layout: Layout, key: str, at: datetime) -> PastRecord | None:
+        with _errors(self._path, plan), _transaction(self._cursor()) as link:
+            return stored_record(link, self._here(plan), layout, key, at)
 
     def windows(self, plan: StreamPlan) -> list[Window]:
         with _errors(self._path, plan):

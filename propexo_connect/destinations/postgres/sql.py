@@ -15,6 +15,7 @@ class PostgresDialect:
     capabilities: Capabilities = CAPABILITIES
     address: str = "ctid"
     address_type: str = "tid"
+    instant_parameter: str = "$1"
     state_indexes: tuple[str, ...] = (
         # Which reads covered a record, by the value that was filtered on.
         "create index if not exists windows_covered on _propexo.windows "
@@ -49,6 +50,28 @@ class PostgresDialect:
 
     def as_json(self, expression: str) -> str:
         return f"cast({expression} as jsonb)"
+
+    def json_field(self, expression: str, name: str, given: FieldType) -> str:  # noqa: ARG002 - all is exact
+        field = name.replace("'", "''")
+        return f"({expression} -> '{field}')"
+
+    def from_json(self, expression: str, given: FieldType) -> str:
+        return types.from_json(expression, given)
+
+    def earliest(self, expression: str, order: str) -> str:
+        return f"(array_agg({expression} order by {order}) filter (where {expression} is not null))[1]"
+
+    def latest(self, expression: str, order: str) -> str:
+        return self.earliest(expression, f"{order} desc")
+
+    def instant_function(self, name: str, columns: list[tuple[str, str]], query: str) -> tuple[str, ...]:
+        rows = ", ".join(f"{quote(column)} {given}" for column, given in columns)
+        body = query.replace("'", "''")
+        # A function cannot be replaced by one with other columns.
+        return (
+            f"drop function if exists {name}(timestamptz)",
+            f"create function {name}(timestamptz) returns table ({rows}) language sql stable as '{body}'",
+        )
 
     def json_holds(self, expression: str, wanted: str, fold: Callable[[str], str]) -> str:
         text = fold("(e #>> '{}')")

@@ -52,6 +52,22 @@ def json_text(expression: str, kind: Kind) -> str:
             return f"cast({expression} as text)"
 
 
+def from_json(expression: str, given: FieldType) -> str:
+    """A JSON value as a value of a column's type; JSON's null is null."""
+    text = f"({expression} #>> '{{}}')"
+    match given.kind:
+        case Kind.JSON:
+            return f"nullif({expression}, cast('null' as jsonb))"
+        case Kind.TEXT:
+            return text
+        case Kind.BINARY:
+            return f"decode({text}, 'base64')"
+        case Kind.TIMESTAMP:  # instants are in UTC, and a date is its first instant there
+            return f"(cast({text} as timestamp) at time zone 'UTC')"
+        case _:
+            return f"cast({text} as {column_type(given)})"
+
+
 def converted(expression: str, before: FieldType, after: FieldType) -> str:
     """A stored value in the wider type that its column gets."""
     if after.kind is Kind.JSON:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from psycopg import conninfo
 
 from propexo_connect.absence.reads import Known
-from propexo_connect.destinations import failpoints, known, outbox, purge, recall
+from propexo_connect.destinations import failpoints, known, outbox, purge, recall, retention
 from propexo_connect.destinations.base import Session, Step, TableFacts
 from propexo_connect.destinations.commit import store
 from propexo_connect.destinations.dialect import Dialect, Row
@@ -26,6 +26,7 @@ from propexo_connect.destinations.postgres.types import staged_types
 from propexo_connect.destinations.schema import make_schema, prepare, refuse_streams_table, stored_version
 from propexo_connect.destinations.standing import Standing
 from propexo_connect.destinations.state import VERSION
+from propexo_connect.destinations.versions import stored_record, stored_versions
 from propexo_connect.destinations.views import summarise
 from propexo_connect.model.absence import AbsenceFacts
 from propexo_connect.model.errors import ConfigurationError
@@ -34,6 +35,7 @@ from propexo_connect.model.layout import Layout
 from propexo_connect.model.ledger import Window
 from propexo_connect.model.purge import Finding, Purge, PurgeRequest
 from propexo_connect.model.stream import StreamPlan, Table
+from propexo_connect.model.version import PastRecord, Version
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -195,6 +197,24 @@ class PostgresSession:
             link.connection.commit()
             failpoint("committed")
             return window
+
+    def prune_history(self, plan: StreamPlan, before: datetime) -> int:
+        with self._transaction(plan) as link:
+            pruned = retention.prune(link, plan, before)
+            link.connection.commit()
+            return pruned
+
+    def was_synced_since(self, plan: StreamPlan, since: datetime, sync_id: str) -> bool:
+        with self._transaction(plan) as link:
+            return retention.was_synced_since(link, plan, since, sync_id)
+
+    def versions(self, plan: StreamPlan, key: Mapping[str, str]) -> list[Version] | None:
+        with self._transaction(plan) as link:
+            return stored_versions(link, plan, key)
+
+    def record_as_of(self, plan: StreamPlan, layout: Layout, key: str, at: datetime) -> PastRecord | None:
+        with self._transaction(plan) as link:
+            return stored_record(link, plan, layout, key, at)
 
     def windows(self, plan: StreamPlan) -> list[Window]:
         with self._transaction(plan) as link:
