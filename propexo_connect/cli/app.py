@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from propexo_connect.cli import catalogue, events
+from propexo_connect.cli.absent import absent
 from propexo_connect.cli.diff import diff
 from propexo_connect.cli.opening import Folder, Name, connection_named, destination_of, source_of
 from propexo_connect.cli.purge import purge
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.add_typer(catalogue.app, name="connectors")
 app.add_typer(events.app, name="events")
 app.command()(simulate)
+app.command()(absent)
 app.command()(purge)
 app.command()(diff)
 app.command()(sweep)

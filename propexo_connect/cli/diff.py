@@ -1,7 +1,6 @@
 """`propexo-connect diff`: the versions of one record, and which sync changed which field."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from propexo_connect.cli.opening import Folder, Name, connection_named, destination_of, plan_named
+from propexo_connect.cli.opening import (
+    Folder,
+    Name,
+    connection_named,
+    destination_of,
+    plan_named,
+    stored_stream,
+)
 from propexo_connect.destinations.base import Session
 from propexo_connect.history import changes
 from propexo_connect.history.key import key_values
@@ -41,7 +47,7 @@ def diff(
     connection = connection_named(connections, name)
     plan = plan_named(connection, stream)
     with destination_of(connection).open() as session:
-        plan, layout = _stored(session, plan)
+        plan, layout = stored_stream(session, plan)
         versions = _versions(session, plan, layout, key)
         if instant is None:
             _print_versions(versions, is_json=json)
@@ -63,20 +69,6 @@ def _instant(text: str) -> datetime:
     except ValueError:
         raise ConfigurationError(f"'{text}' is no instant", expected="2026-01-31T00:00:00Z") from None
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _stored(session: Session, plan: StreamPlan) -> tuple[StreamPlan, Layout]:
-    """The plan and the map of a stream as they were stored last: its source need not be asked for them."""
-    standing = session.standings([plan], "recurring")[plan.stream.name]
-    if standing.registered is None:
-        raise UnknownName(
-            "nothing of the stream has been stored yet",
-            where=plan.where,
-            remedy="Run a sync of the connection first.",
-        )
-    table, key, mode = standing.registered
-    stored = replace(plan, table=table, mode=mode, stream=replace(plan.stream, key=key))
-    return stored, Layout(standing.columns, key)
 
 
 def _versions(session: Session, plan: StreamPlan, layout: Layout, written: Sequence[str]) -> list[Version]:

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +13,10 @@ from propexo_connect.connection.parse import Connection
 from propexo_connect.connection.problem import close
 from propexo_connect.connection.secret import resolve_secrets
 from propexo_connect.connectors.base import Source
-from propexo_connect.destinations.base import Destination
+from propexo_connect.destinations.base import Destination, Session
 from propexo_connect.model.clock import SystemClock
 from propexo_connect.model.errors import UnknownName
+from propexo_connect.model.layout import Layout
 from propexo_connect.model.stream import StreamPlan
 
 Folder = Annotated[Path, typer.Option("--connections", help="The folder of the connection files.")]
@@ -66,3 +68,21 @@ def plan_named(connection: Connection, stream: str) -> StreamPlan:
     if stream not in plans:
         raise UnknownName(f"the connection copies no stream '{stream}'", remedy=close(stream, plans))
     return plans[stream]
+
+
+def stored_stream(session: Session, plan: StreamPlan) -> tuple[StreamPlan, Layout]:
+    """The plan and the map of a stream as they were stored last: its source need not be asked for them.
+
+    Raises:
+        UnknownName: nothing of the stream has been stored yet.
+    """
+    standing = session.standings([plan], "recurring")[plan.stream.name]
+    if standing.registered is None:
+        raise UnknownName(
+            "nothing of the stream has been stored yet",
+            where=plan.where,
+            remedy="Run a sync of the connection first.",
+        )
+    table, key, mode = standing.registered
+    stored = replace(plan, table=table, mode=mode, stream=replace(plan.stream, key=key))
+    return stored, Layout(standing.columns, key)

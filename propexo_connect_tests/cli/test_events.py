@@ -85,10 +85,9 @@ def test_deliver_sends_what_is_due_and_log_tells_of_it(
     outbox.write(1, 2)
     assert told(tmp_path, "deliver") == {"delivered": 1, "failed": 1, "dead": 0}
     lines = told(tmp_path, "log", "--endpoint", "hook")
-    assert {(line["event_id"], line["status"], line["problem"]) for line in lines} == {
-        ("evt_1", 500, "answered 500"),
-        ("evt_2", 204, None),
-    }
+    # The two are sent at once, so either may meet the failing answer.
+    assert {line["event_id"] for line in lines} == {"evt_1", "evt_2"}
+    assert {(line["status"], line["problem"]) for line in lines} == {(500, "answered 500"), (204, None)}
     assert [line["event_id"] for line in told(tmp_path, "log", "--event", "evt_2")] == ["evt_2"]
     row = told(tmp_path, "list")[0]
     assert (row["pending"], row["delivered"], row["last_problem"]) == (1, 1, "answered 500")
