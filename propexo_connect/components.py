@@ -110,6 +110,10 @@ class ConnectionComponent(dg.Component, dg.Model, dg.Resolvable):
     lookback: Annotated[str | None, Field(description="How far each sync reads again.")] = None
     lag: Annotated[str | None, Field(description="How far each sync stays behind the present.")] = None
     full_every: Annotated[str | None, Field(description="The longest time between two full reads.")] = None
+    absence: Annotated[
+        str | dict[str, Any] | None,
+        Field(description="When missing records are presumed deleted: `covered_absences`, `unseen_for`."),
+    ] = None
     allow_empty: Annotated[bool | None, Field(description="Whether an empty read is believed.")] = None
     sweep: Annotated[
         str | dict[str, Any] | None, Field(description="How often all keys are read: `every`, `spread`.")

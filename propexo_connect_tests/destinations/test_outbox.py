@@ -94,7 +94,7 @@ def test_a_first_sync_tells_nothing_unless_asked(bench: Bench) -> None:
     assert [row["endpoints"] for row in outbox(bench)] == [["eager"]]
 
 
-@pytest.mark.parametrize("reading", [Reading.BACKSYNC, Reading.REPULL, Reading.SWEEP])
+@pytest.mark.parametrize("reading", [Reading.BACKSYNC, Reading.REPULL])
 def test_reads_of_old_records_tell_nothing_unless_asked(bench: Bench, reading: Reading) -> None:
     bench.sync(told()).commit([unit(1, "a")], is_first=True)
     bench.sync(told(), hours=1, reading=reading).commit([unit(1, "b", 1), unit(2, "c")])

@@ -172,10 +172,10 @@ def test_a_view_in_the_place_of_the_history_is_refused(bench: Bench) -> None:
 
 def test_a_table_that_was_dropped_by_hand_is_missed(bench: Bench) -> None:
     bench.sync().commit([unit(1, "a")])
-    bench.query("alter table pms.units drop column name")
+    bench.query("alter table pms.units drop column name cascade")
     with pytest.raises(ConfigurationError, match=r"the columns name of the table pms.units are gone"):
         stored_layout(bench.session, units_plan())
-    bench.query("drop table pms.units")
+    bench.query("drop table pms.units cascade")
     with pytest.raises(ConfigurationError, match=r"the table pms.units is gone"):
         stored_layout(bench.session, units_plan())
 

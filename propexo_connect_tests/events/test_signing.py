@@ -13,12 +13,12 @@ from propexo_connect.events.signing import hex_headers, standard_headers
 from propexo_connect.model.errors import ConfigurationError
 from propexo_connect_tests.events.kit import OLD_SECRET, SECRET, message
 
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def test_a_receiver_verifies_with_the_public_package() -> None:
     body = message().body
-    headers = standard_headers("evt_1", NOW, body, [SECRET])
+    headers = standard_headers("evt_1", datetime.now(UTC), body, [SECRET])
     assert Webhook(SECRET).verify(body, headers)["type"] == "data.new"
     with pytest.raises(WebhookVerificationError):
         Webhook(OLD_SECRET).verify(body, headers)
@@ -29,7 +29,7 @@ def test_a_receiver_verifies_with_the_public_package() -> None:
 
 
 def test_while_two_secrets_are_live_a_receiver_verifies_with_either() -> None:
-    headers = standard_headers("evt_1", NOW, message().body, [SECRET, OLD_SECRET])
+    headers = standard_headers("evt_1", datetime.now(UTC), message().body, [SECRET, OLD_SECRET])
     assert headers["webhook-signature"].count("v1,") == 2
     for secret in (SECRET, OLD_SECRET):
         Webhook(secret).verify(message().body, headers)

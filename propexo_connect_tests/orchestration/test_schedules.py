@@ -66,7 +66,7 @@ def test_a_backsync_keeps_no_sync_waiting(bench: Bench) -> None:
 
 def test_without_a_range_to_ask_for_there_is_no_backsync(bench: Bench) -> None:
     bench.fields = {"streams": ["units"]}
-    assert [job.name for job in bench.definitions().jobs or ()] == ["acme_north_sync"]
+    assert [job.name for job in bench.definitions().jobs or ()] == ["acme_north_sync", "acme_north_purge"]
 
 
 def test_no_run_is_asked_for_while_one_waits_to_begin(stored_bench: Bench) -> None:

@@ -5,6 +5,10 @@ json  JSON       boolean    BOOLEAN      date          DATE          time   TIME
 binary  BLOB     timestamp  TIMESTAMPTZ  datetime      TIMESTAMP
 """
 
+import json
+import re
+
+from propexo_connect.destinations.identifiers import literal
 from propexo_connect.model.field import FieldType, Kind
 
 _NAMES: dict[Kind, str] = {
@@ -47,13 +51,15 @@ def json_text(expression: str, kind: Kind) -> str:
 
 def json_field(expression: str, name: str, given: FieldType) -> str:
     """One field of a JSON object as JSON; null only where it is missing."""
-    escaped = name.replace("'", "''")
-    found = f"json_extract({expression}, '$.\"{escaped}\"')"
+    # A pointer, because a path has no way to write a quotation mark.
+    pointer = literal("/" + name.replace("~", "~0").replace("/", "~1"))
+    found = f"json_extract({expression}, {pointer})"
     if given.kind is not Kind.DECIMAL:
         return found
     # It is extracted with the digits of a double, and all of them stand in the text alone; of numbers that
     # bear the same name deeper within, the one that is meant is about as large.
-    pattern = f"'\"{escaped}\":(-?[0-9.eE+-]+)'"
+    spelled = re.escape(json.dumps(name, ensure_ascii=False))
+    pattern = literal(f"{spelled}:(-?[0-9.eE+-]+)")
     texts = f"regexp_extract_all(cast({expression} as VARCHAR), {pattern}, 1)"
     is_meant = f"lambda one: try_cast(one as DOUBLE) = try_cast(cast({found} as VARCHAR) as DOUBLE)"
     return f"coalesce(cast(list_filter({texts}, {is_meant})[1] as JSON), {found})"
