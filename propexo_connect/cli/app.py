@@ -1,4 +1,4 @@
-"""The command `propexo-connect`: whether a connection's source can be read, and what it offers.
+"""The command `propexo-connect`: what connections read, what is known of their records, and who is told.
 
 Exit codes: 0 all is well, 1 something a person must look at, 2 the command was not understood.
 """
