@@ -24,16 +24,16 @@ Value = datetime | date | int | Decimal | None
 class Reason(StrEnum):
     """Why a read says nothing about a record."""
 
-    INCOMPLETE = "did not come to the end"
-    BEGAN_BEFORE = "began before the record was last seen"
-    SKIPPED_PARENT = "had to skip a parent"
-    NO_FIELD = "passed a filter that names no field, and may hide any record"
-    NOT_HELD = "were filtered by a field that the table does not hold, or holds as text"
-    BUSINESS = "asked for a date of the business, which people edit"
-    NO_VALUE = "were filtered by a field in which the record has no value"
-    OUTSIDE = "asked for other values"
-    UNSETTLED = "may have missed it because it moved ahead; later reads have not passed yet"
-    HIDDEN = "passed a rolling filter of the vendor, which may hide the record"
+    INCOMPLETE = "not read to the end"
+    BEGAN_BEFORE = "begun before the record was last seen"
+    SKIPPED_PARENT = "a parent had to be skipped"
+    NO_FIELD = "a filter that names no field may hide any record"
+    NOT_HELD = "filtered by a field that the table does not hold, or holds as text"
+    BUSINESS = "a date of the business was asked for, and people edit such dates"
+    NO_VALUE = "filtered by a field in which the record has no value"
+    OUTSIDE = "other values were asked for"
+    UNSETTLED = "the record may have moved ahead, and later reads have not passed yet"
+    HIDDEN = "a rolling filter of the vendor may hide the record"
 
 
 @dataclass(frozen=True)

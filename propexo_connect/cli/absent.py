@@ -140,4 +140,4 @@ def _print_record(found: Explanation, *, is_json: bool) -> None:
         _out.print(table)
     for reading, reason, count in found.others:
         reads = f"{count:,} {reading} reads do" if count != 1 else f"1 {reading} read does"
-        _out.print(f"{reads} not count: {'they' if count != 1 else 'it'} {reason}.", soft_wrap=True)
+        _out.print(f"{reads} not count: {reason}.", soft_wrap=True)

@@ -58,7 +58,7 @@ def test_a_record_is_explained_by_each_read_that_covered_it(folder: Path) -> Non
     assert "lease_id L-2 is absent: reads that would have had to return it did not." in output
     assert "Last seen by the sync of 2026-03-01 12:00:00 UTC." in output
     assert "everything" in output
-    assert "1 full read does not count: it did not come to the end." in output
+    assert "1 full read does not count: not read to the end." in output
 
 
 def test_json_tells_the_same(folder: Path) -> None:
