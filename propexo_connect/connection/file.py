@@ -25,7 +25,7 @@ from propexo_connect.connection.scalars import (
     Zone,
 )
 from propexo_connect.model.duration import Duration, DurationOrNever, Size, duration_text, fault
-from propexo_connect.model.stream import Axis, Drift, Meaning, Mode
+from propexo_connect.model.stream import Axis, Drift, FilterKind, Meaning, Mode
 
 NAME_PATTERN = r"[a-z][a-z0-9_]{0,62}"
 EVERY_STREAM = "*"
@@ -270,6 +270,24 @@ class StreamDefaults(Written):
     )
 
 
+class WrittenHides(Written):
+    """A filter that the source applies by itself; it says which reads prove nothing."""
+
+    kind: Literal[FilterKind.IMPLICIT, FilterKind.UNDOCUMENTED] = Field(
+        FilterKind.UNDOCUMENTED,
+        description="`implicit`: the vendor says so; `undocumented` (default): found by watching.",
+    )
+    field: Name = Field(description="The field by which records are hidden.")
+    rolling: Span | None = Field(
+        None,
+        description="Records whose field is older than this are hidden: `40d`. Without it they are hidden by "
+        "their state, and the default policy presumes none of them deleted.",
+    )
+    resolution: Span | None = Field(None, description="The grain of that border: `1d`. Default: none.")
+    zone: Zone = Field("UTC", description="The time zone of days and local times. Default: UTC.")
+    note: str = Field("", description="What is hidden, in words.")
+
+
 class WrittenStream(StreamDefaults):
     """How one stream is copied; what is not said here comes from the connection, then the connector."""
 
@@ -286,6 +304,9 @@ class WrittenStream(StreamDefaults):
     cursor: Name | None = Field(None, description="The field that orders the changes of one record.")
     filter: Annotated[WrittenFilter, BeforeValidator(_read_filter)] | None = Field(
         None, description="What the source can be asked for: a field's name, or a mapping."
+    )
+    hides: list[WrittenHides] = Field(
+        [], description="Filters of the source that its connector does not know of; added to those it does."
     )
     accept_gap: bool = Field(
         False, description="Accept that the schedule is too rare for what the source still answers."

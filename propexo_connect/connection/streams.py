@@ -28,6 +28,7 @@ from propexo_connect.model.stream import (
     Axis,
     Drift,
     Filter,
+    FilterDeclaration,
     Meaning,
     Mode,
     Stream,
@@ -126,6 +127,7 @@ class Resolution:
         key = tuple(written.key) if written.key else stream.key
         stream = replace(stream, key=key, cursor=written.cursor or stream.cursor)
         stream = replace(stream, filter=self._filter(stream, written, path))
+        stream = replace(stream, hides=(*stream.hides, *self._hides(stream, written, path)))
         self._check_names(stream, written, path)
         selected = self._selected(stream, written, path)
         plan = StreamPlan(
@@ -162,11 +164,15 @@ class Resolution:
         said = _first(written.history, self._written.history, False)
         if written.history_for is not None and not said:
             self._refuse((*path, "history_for"), *_NO_HISTORY)
-        if said and _is_keyless(stream):
-            place = (*path, "history") if written.history else ("history",)
+        if not said or not _is_keyless(stream):
+            return said
+        if written.history:
             remedy = "Give it a `key`, or write `history: false` for this stream."
-            self._refuse(place, f"a history of the stream '{stream.name}', which has no key", "a key", remedy)
-        return said
+            found = f"a history of the stream '{stream.name}', which has no key"
+            self._refuse((*path, "history"), found, "a key", remedy)
+        else:
+            self.warnings.append(f"stream '{stream.name}' has no key, so no history of it is kept")
+        return False
 
     def _sweep(self, stream: Stream, written: WrittenStream, path: FieldPath) -> SweepPolicy | None:
         said = written.sweep or self._written.sweep
@@ -225,6 +231,12 @@ class Resolution:
                         "Remove it, or name a `filter`.",
                     )
         return None if own is None else replace(own, **{**settings, "field": own.field})
+
+    def _hides(self, stream: Stream, written: WrittenStream, path: FieldPath) -> Iterator[FilterDeclaration]:
+        """What the source leaves out besides what its connector knows."""
+        for number, one in enumerate(written.hides):
+            self._known(stream, one.field, (*path, "hides", number, "field"))
+            yield FilterDeclaration(one.kind, one.field, one.rolling, one.resolution, one.zone, one.note)
 
     def _check_names(self, stream: Stream, written: WrittenStream, path: FieldPath) -> None:
         for name in written.key or ():

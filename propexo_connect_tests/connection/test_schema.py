@@ -173,7 +173,7 @@ def test_the_tables_of_the_page_are_up_to_date() -> None:
     """Otherwise: python -m propexo_connect.connection.reference"""
     page = PAGE.read_text(encoding="utf-8")
     assert page == with_tables(page)
-    assert page.count("<!-- fields:") == 11
+    assert page.count("<!-- fields:") == 12
 
 
 def test_the_page_s_example_is_good_to_an_editor() -> None:

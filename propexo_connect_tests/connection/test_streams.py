@@ -13,6 +13,8 @@ from propexo_connect.model.stream import (
     Axis,
     Drift,
     Filter,
+    FilterDeclaration,
+    FilterKind,
     Meaning,
     Mode,
     Stream,
@@ -367,3 +369,25 @@ def test_a_spread_that_nothing_can_divide_is_a_warning() -> None:
     (warning,) = parsed(schedule=HOURLY, streams={"members": {"sweep": spread}}).warnings
     assert "in one go" in warning
     assert not parsed(schedule=HOURLY, streams={"work_orders": {"sweep": spread}}).warnings
+
+
+def test_filters_of_the_source_are_added_to_those_the_connector_knows() -> None:
+    plan = plan_of(hides=[{"field": "updatedAt", "rolling": "40d", "note": "old ones"}, {"field": "note"}])
+    assert plan.stream.hides[-2:] == (
+        FilterDeclaration(FilterKind.UNDOCUMENTED, "updatedAt", timedelta(days=40), note="old ones"),
+        FilterDeclaration(FilterKind.UNDOCUMENTED, "note"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("hidden", "found"),
+    [
+        ({"field": "note", "kind": "explicit"}, "'explicit'"),
+        ({"rolling": "40d"}, "`field` is missing"),
+        ({"field": "updatedAt", "rolling": "-1d"}, "'-1d'"),
+    ],
+)
+def test_a_filter_of_the_source_that_cannot_be_says_where(hidden: dict[str, str], found: str) -> None:
+    problem = problem_of(hides=[hidden])
+    assert "streams.work_orders.hides.0" in str(problem)
+    assert found in str(problem)
