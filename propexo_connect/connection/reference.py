@@ -20,7 +20,7 @@ PAGE = Path("docs/connection-file.md")
 EVENTS_PAGE = Path("docs/events.md")
 
 _BLOCK = re.compile(r"(<!-- fields: (\w+)(?: without (\w+))? -->\n)(?:.*?\n)??(<!-- end -->)", re.DOTALL)
-_DURATION = "[wdhms]"
+_DURATION = "wdhms]"
 
 
 def with_tables(page: str) -> str:

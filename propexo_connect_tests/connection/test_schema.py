@@ -189,3 +189,9 @@ def test_the_page_s_parts_are_taken(number: int) -> None:
     text += "schedule: {every: 6h}\n" if part.startswith("streams") else ""
     assert parsed_text(text)
     assert mistakes(edited(text)) == []
+
+
+def test_the_page_calls_durations_by_their_name() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert "| `lookback` | duration |" in page
+    assert "| `full_every` | duration or `never` |" in page
