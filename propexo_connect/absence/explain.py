@@ -10,7 +10,7 @@ from propexo_connect.absence.reads import Known, Reason, Settled, why_not
 from propexo_connect.model.absence import Verdict
 from propexo_connect.model.duration import duration_text
 from propexo_connect.model.ledger import Reading, Window
-from propexo_connect.model.stream import AbsencePolicy, FilterDeclaration, FilterKind, StreamPlan
+from propexo_connect.model.stream import AbsencePolicy, StreamPlan
 
 _SAID = {
     Verdict.PRESENT: "present: the latest complete sync returned it, or none was complete since",
@@ -72,7 +72,7 @@ def policy_words(plan: StreamPlan) -> str:
     policy = plan.absence
     if policy.covered_absences is None and policy.unseen_for is None:
         return "nothing is presumed deleted (absence: never)"
-    state = next((one for one in plan.stream.hides if _hides_by_state(one)), None)
+    state = next((one for one in plan.stream.hides if one.hides_by_state), None)
     if policy.is_default and state is not None:
         note = state.note.rstrip(".") or f"records are hidden by {state.field}"
         return f"nothing is presumed deleted unless `absence` is set for this stream, because {note}"
@@ -138,7 +138,3 @@ def _ended(ledger: Sequence[Window]) -> list[Window]:
     for row in ledger:
         last[row.read_started_at, row.tile, row.reading] = row
     return list(last.values())
-
-
-def _hides_by_state(one: FilterDeclaration) -> bool:
-    return one.kind is not FilterKind.EXPLICIT and one.rolling is None

@@ -44,6 +44,9 @@ UNSEEN_DAYS = (7, 30, 90)
 """After how many days without a sighting records are counted."""
 
 _HOUR_S = 3600
+ORDERED = frozenset({Kind.TIMESTAMP, Kind.DATETIME, Kind.DATE, Kind.INTEGER, Kind.DECIMAL})
+"""Kinds of columns by which a record may be covered."""
+
 _NEVER = "false"
 _LOWEST = "cast('-infinity' as timestamptz)"
 
@@ -87,7 +90,7 @@ class Evidence:
         policy = self.plan.absence
         if policy.covered_absences is None and policy.unseen_for is None:
             return False
-        return not (policy.is_default and any(map(_hides_by_state, self._all_declared())))
+        return not (policy.is_default and any(one.hides_by_state for one in self._all_declared()))
 
     def _all_declared(self) -> Iterator[FilterDeclaration]:
         yield from self.plan.stream.hides
@@ -98,11 +101,10 @@ class Evidence:
         """The columns that declarations speak of, by field, where the table has them in an ordered type."""
         types = {column.field: column for column in self.layout.columns}
         wanted = dict.fromkeys(one.field for one in self._all_declared())
-        ordered = {Kind.TIMESTAMP, Kind.DATETIME, Kind.DATE, Kind.INTEGER, Kind.DECIMAL}
         return {
             field: types[field].name
             for field in wanted
-            if field in types and types[field].type.kind in ordered
+            if field in types and types[field].type.kind in ORDERED
         }
 
     def kind(self, field: str) -> Kind:
@@ -259,7 +261,7 @@ def _covering(given: Evidence) -> str:
 
 def _condition(given: Evidence, one: FilterDeclaration) -> str:
     """When a read `r` that passed through a filter covers a record `u`; empty: always."""
-    if one.kind is not FilterKind.EXPLICIT and one.rolling is None:
+    if one.hides_by_state:
         return "" if one.field else _NEVER
     columns = given.columns()
     if one.field not in columns or one.meaning is Meaning.BUSINESS:
@@ -326,10 +328,6 @@ def _presumed(given: Evidence, record: str = "t") -> str:
         span = f"interval '{policy.unseen_for.total_seconds():.6f} seconds'"
         conditions.append(f"m.last_covered_at - {record}.{LAST_SEEN} >= {span}")
     return " and ".join(conditions)
-
-
-def _hides_by_state(one: FilterDeclaration) -> bool:
-    return one.kind is not FilterKind.EXPLICIT and one.rolling is None
 
 
 def described(given: Evidence) -> dict[str, Any]:

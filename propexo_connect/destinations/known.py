@@ -4,18 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from propexo_connect.absence.reads import Known, Sighting
-from propexo_connect.destinations.absence import ABSENCE
+from propexo_connect.destinations.absence import ABSENCE, ORDERED
 from propexo_connect.destinations.arrow import HASH, READ_AT
 from propexo_connect.destinations.dialect import Link
 from propexo_connect.destinations.identifiers import qualified, quote
 from propexo_connect.destinations.ledger_row import instant
 from propexo_connect.destinations.merge import LAST_SEEN
 from propexo_connect.model.absence import Verdict
-from propexo_connect.model.field import Kind
 from propexo_connect.model.layout import Layout
 from propexo_connect.model.stream import StreamPlan
-
-_ORDERED = {Kind.TIMESTAMP, Kind.DATETIME, Kind.DATE, Kind.INTEGER, Kind.DECIMAL}
 
 
 def missing_records(link: Link, plan: StreamPlan, layout: Layout, limit: int) -> list[Known]:
@@ -60,7 +57,7 @@ def _found(
     parameters: Sequence[Any],
 ) -> list[Known]:
     names = layout.key_columns or (HASH,)
-    ordered = {column.field: column.name for column in layout.columns if column.type.kind in _ORDERED}
+    ordered = {column.field: column.name for column in layout.columns if column.type.kind in ORDERED}
     held = [field for field in fields if field in ordered]
     columns = [
         *(f"cast(a.{quote(name)} as text)" for name in names),

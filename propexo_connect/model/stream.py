@@ -84,6 +84,11 @@ class FilterDeclaration:
     meaning: Meaning | None = None
     """Of an explicit filter: what its field tells about a record."""
 
+    @property
+    def hides_by_state(self) -> bool:
+        """Whether the vendor hides records for what they are, so that a live one may be missing for good."""
+        return self.kind is not FilterKind.EXPLICIT and self.rolling is None
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:
